@@ -1,0 +1,89 @@
+"""The errors of the world outside, as one tree; callers' own mistakes stay ValueError.
+
+TenWingsError                     exit code 1; every message says what was expected, what came, what to do
+├── ConfigError                   2  a setting, file or argument of the user's that cannot be used
+├── PrerequisiteError             3  something that must be installed or free on this machine is not
+├── DaemonUnavailable             4  a process we need does not answer or does not start
+├── ContentUnavailable            5  a CID that nobody connected to us serves in time
+├── ContentCorrupt                6  bytes that do not hash to their CID
+├── LedgerError                   7  the chain refused or lost a transaction
+│   └── LedgerRefused             7  a contract's rule said no: carries the rule's name and its values
+├── SignatureInvalid              8  a signature that is not the account's over this message
+└── AuditFailed                   9  a history that does not hold: carries the object and the round
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+
+class TenWingsError(Exception):
+    """Root of everything that the outside world can do to us; its text is fit for a user."""
+
+    exit_code = 1
+
+
+class ConfigError(TenWingsError):
+    """A setting, file or argument that cannot be used."""
+
+    exit_code = 2
+
+
+class PrerequisiteError(TenWingsError):
+    """Something that must be installed, free or writable on this machine is not."""
+
+    exit_code = 3
+
+
+class DaemonUnavailable(TenWingsError):
+    """A process that we need does not answer or does not start."""
+
+    exit_code = 4
+
+
+class ContentUnavailable(TenWingsError):
+    """No node that we are connected to serves this CID in time."""
+
+    exit_code = 5
+
+
+class ContentCorrupt(TenWingsError):
+    """Bytes came that do not hash to the CID they were asked for by."""
+
+    exit_code = 6
+
+
+class LedgerError(TenWingsError):
+    """The chain lost, delayed or refused a transaction."""
+
+    exit_code = 7
+
+
+class LedgerRefused(LedgerError):
+    """A rule on chain said no.
+
+    `rule` is the name of the contract's custom error (the twins raise the same names), `values` what it carries.
+    """
+
+    def __init__(self, rule: str, values: Mapping[str, object] | None = None) -> None:
+        self.rule = rule
+        self.values = dict(values or {})
+        shown = ", ".join(f"{k}={v}" for k, v in self.values.items())
+        super().__init__(f"the chain refused: {rule}({shown})")
+
+
+class SignatureInvalid(TenWingsError):
+    """A signature that the named account did not make over this message."""
+
+    exit_code = 8
+
+
+class AuditFailed(TenWingsError):
+    """A replay found something that does not hold."""
+
+    exit_code = 9
+
+    def __init__(self, message: str, *, round_number: int, subject: str) -> None:
+        self.round_number = round_number
+        self.subject = subject
+        super().__init__(f"round {round_number}: {subject}: {message}")

@@ -1,0 +1,149 @@
+"""The two ports of a node, in domain words. Each has a real adapter, a local twin and one conformance suite."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
+from node.records import (
+    Action,
+    Address,
+    Artifact,
+    Ballot,
+    Block,
+    Cid,
+    ContributionLeaf,
+    Domain,
+    EpochCommit,
+    Event,
+    JoinRequest,
+    Member,
+    Proposal,
+    ProposalStatement,
+    Registration,
+    RoundCommit,
+    RoundState,
+    RunParams,
+    RunState,
+)
+
+
+class ContentStore(Protocol):
+    """Immutable bytes by CID. Every byte that comes out was hashed on our side."""
+
+    def put(self, data: bytes) -> Cid:
+        """Add and pin. Raises DaemonUnavailable."""
+        ...
+
+    def get(self, cid: Cid, *, timeout_seconds: float = 60.0, max_bytes: int | None = None) -> bytes:
+        """Raises ContentUnavailable after the timeout, ContentCorrupt when the bytes are not the CID's, ValueError
+        when there are more than `max_bytes`."""
+        ...
+
+    def pin(self, cid: Cid) -> None:
+        """Keep it (and fetch what is missing)."""
+        ...
+
+    def unpin(self, cid: Cid) -> None:
+        """Let garbage collection take it; unknown pins are no error."""
+        ...
+
+    def peer_address(self) -> str:
+        """A multiaddr with /p2p/ at which other nodes reach this one."""
+        ...
+
+    def connect(self, multiaddr: str) -> None:
+        """Open a connection to another node. Raises DaemonUnavailable."""
+        ...
+
+
+class Ledger(Protocol):
+    """The chain. Reads are of the latest block; writes return after the transaction is mined.
+
+    A rule that says no raises LedgerRefused with the contract's error name (twins: the same names), a chain that does
+    not answer raises DaemonUnavailable.
+    """
+
+    # identity of the chain
+    def chain_id(self) -> int: ...
+    def domain(self, contract: str) -> Domain:
+        """EIP-712 domain of "MemberRegistry", "ArtifactRegistry", "TrainingRuns", "MeritEpochs" or "TenWingsGovernor"."""
+        ...
+
+    def latest_block(self) -> Block: ...
+    def block_at(self, number: int) -> Block: ...
+    def events(self, from_block: int, to_block: int | None = None) -> Sequence[Event]:
+        """All our contracts' events of these blocks, in order."""
+        ...
+
+    # members
+    def join(self, request: JoinRequest, member_signature: bytes, voucher_signature: bytes) -> int:
+        """Returns the member id."""
+        ...
+
+    def members(self) -> Sequence[Member]: ...
+    def member(self, account: Address) -> Member | None: ...
+
+    # artifacts
+    def register_artifact(self, registration: Registration, signature: bytes) -> bytes:
+        """Returns the digest."""
+        ...
+
+    def artifact(self, digest: bytes) -> Artifact | None: ...
+
+    # runs and rounds
+    def create_run(self, params: RunParams) -> int: ...
+    def num_runs(self) -> int: ...
+    def run(self, run_id: int) -> RunState:
+        """Raises LedgerRefused("UnknownRun")."""
+        ...
+
+    def commit_round(self, commit: RoundCommit, signatures: Sequence[bytes]) -> bytes:
+        """Signatures in ascending order of their signers. Returns the transaction hash."""
+        ...
+
+    def close_failed(self, run_id: int, round_number: int, record_cid: Cid, reason: str) -> bytes:
+        """Tell the chain that this attempt failed; the head stays. `reason` is at most 32 ASCII characters."""
+        ...
+
+    def round(self, run_id: int, round_number: int) -> RoundState | None: ...
+
+    # rewards
+    def fund(self, run_id: int, amount: int) -> bytes: ...
+    def funded(self, run_id: int) -> int: ...
+    def claim(self, leaf: ContributionLeaf, proof: Sequence[bytes]) -> int:
+        """Returns the amount paid, in wei."""
+        ...
+
+    def claimed(self, run_id: int, account: Address) -> int: ...
+    def reward_balance(self, account: Address) -> int: ...
+
+    # merit
+    def commit_epoch(self, commit: EpochCommit, signatures: Sequence[bytes]) -> bytes: ...
+    def epoch(self, number: int) -> EpochCommit | None: ...
+    def final_epoch(self, timepoint: int | None = None) -> int:
+        """Number of the newest epoch that is final at `timepoint` (default: now); 0 when none is."""
+        ...
+
+    # governance
+    def set_spec_action(self, run_id: int, spec_cid: Cid) -> Action: ...
+    def describe_action(self, action: Action) -> Mapping[str, Any]:
+        """{"contract", "function", "args"}; contract "unknown" when it is none of ours."""
+        ...
+
+    def proposal_id(self, actions: Sequence[Action], description: str) -> int: ...
+    def propose(
+        self, statement: ProposalStatement, actions: Sequence[Action], description: str, signature: bytes
+    ) -> int: ...
+    def ballot_nonce(self, account: Address) -> int: ...
+    def cast_ballot(self, ballot: Ballot, signature: bytes) -> int:
+        """Returns the weight counted."""
+        ...
+
+    def proposal(self, proposal_id: int) -> Proposal:
+        """Raises LedgerRefused("GovernorNonexistentProposal")."""
+        ...
+
+    def proposals(self) -> Sequence[Proposal]: ...
+    def queue(self, proposal_id: int) -> bytes: ...
+    def execute(self, proposal_id: int) -> bytes: ...

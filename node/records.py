@@ -1,0 +1,394 @@
+"""The records that cross walls: members, runs, rounds, receipts, score sheets, leaves, proposals.
+
+Field order and integer widths mirror the Solidity structs of contracts/interfaces where one exists. Everything here is
+plain data; signing lives in `node.typed_data`, hashing of leaves in `node.merkle`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import IntEnum, IntFlag
+from typing import Any, NewType
+
+Cid = NewType("Cid", str)
+"""A CIDv1 in base32 text: codec raw (0x55) or dag-pb (0x70), sha2-256."""
+
+Address = NewType("Address", str)
+"""A checksummed 0x address of 42 characters."""
+
+Json = dict[str, Any]
+
+CLIENT_MESSAGE_VERSION = 1
+
+
+class Role(IntFlag):
+    """What a member may do; a member can hold several."""
+
+    TRAINER = 1
+    EVALUATOR = 2
+    CURATOR = 4
+
+
+class ArtifactKind(IntEnum):
+    """What a registered digest is; the numbers are the contract's."""
+
+    DATASET = 1
+    CHECKPOINT = 2
+    CODEC = 3
+    ENCODER = 4
+    RELEASE = 5
+    VIDEO = 6
+    REPORT = 7
+
+
+class ProposalState(IntEnum):
+    """OpenZeppelin Governor's states, same numbers."""
+
+    PENDING = 0
+    ACTIVE = 1
+    CANCELED = 2
+    DEFEATED = 3
+    SUCCEEDED = 4
+    QUEUED = 5
+    EXPIRED = 6
+    EXECUTED = 7
+
+
+class Support(IntEnum):
+    """A ballot's choice; the numbers are CountingSimple's."""
+
+    AGAINST = 0
+    FOR = 1
+    ABSTAIN = 2
+
+
+def canonical_json(value: Any) -> bytes:
+    """Bytes of `value` that depend on its content alone: sorted keys, no spaces, ASCII. Raises ValueError on a float."""
+    _refuse_floats(value, "$")
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True).encode("ascii")
+
+
+def _refuse_floats(value: Any, where: str) -> None:
+    if isinstance(value, float):
+        raise ValueError(f"{where}: expected an integer or a string, got the float {value!r}; records hold no floats")
+    if isinstance(value, Mapping):
+        for key, item in value.items():
+            if not isinstance(key, str):
+                raise ValueError(f"{where}: expected text keys, got {key!r}")
+            _refuse_floats(item, f"{where}.{key}")
+    elif isinstance(value, list | tuple):
+        for index, item in enumerate(value):
+            _refuse_floats(item, f"{where}[{index}]")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Block:
+    """A block of the chain, as far as we cite it."""
+
+    number: int
+    hash: bytes
+    timestamp: int
+    """Unix time in seconds."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Event:
+    """One decoded log of one of our contracts; ordered by (block_number, log_index)."""
+
+    contract: str
+    """Contract name, e.g. "TrainingRuns"."""
+    name: str
+    block_number: int
+    block_hash: bytes
+    log_index: int
+    tx_hash: bytes
+    timestamp: int
+    args: Mapping[str, Any]
+    """By Solidity parameter name: int, bool, str, checksummed Address, bytes."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Domain:
+    """An EIP-712 domain: one per contract."""
+
+    name: str
+    version: str
+    chain_id: int
+    verifying_contract: Address
+
+
+@dataclass(frozen=True, kw_only=True)
+class Member:
+    """A member as the registry knows it."""
+
+    member_id: int
+    account: Address
+    name: str
+    roles: Role
+    active: bool
+    joined_at: int
+    node_key_digest: bytes
+    """sha256 of the member's Flower node public key in SubjectPublicKeyInfo DER."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class JoinRequest:
+    """What a member signs to join; an admitter signs the matching voucher."""
+
+    account: Address
+    roles: Role
+    node_key_digest: bytes
+    name: str
+    deadline: int
+    """Unix time in seconds after which the chain refuses it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Registration:
+    """What a member signs to register an artifact."""
+
+    account: Address
+    kind: ArtifactKind
+    cid: Cid
+    licence: str
+    """SPDX identifier."""
+    parents: tuple[bytes, ...] = ()
+    """Digests of registered artifacts this one descends from."""
+    deadline: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Artifact:
+    """A registered artifact."""
+
+    digest: bytes
+    kind: ArtifactKind
+    account: Address
+    cid: Cid
+    licence: str
+    registered_at: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunParams:
+    """What a curator fixes when a run is created."""
+
+    name: str
+    spec_cid: Cid
+    genesis_cid: Cid
+    dataset_digest: bytes
+    reward_cap: int
+    """Largest reward of one round, in wei of the reward token."""
+    quorum: int
+    """How many evaluators must co-sign a round."""
+    dispute_window_seconds: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunState:
+    """A run as the chain has it now."""
+
+    run_id: int
+    params: RunParams
+    spec_version: int
+    spec_cid: Cid
+    head_round: int
+    """0 before the first committed round."""
+    head_cid: Cid
+    """The head checkpoint; the genesis checkpoint before the first round."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RoundCommit:
+    """What the evaluators co-sign and one transaction commits."""
+
+    run_id: int
+    round: int
+    spec_digest: bytes
+    parent_digest: bytes
+    checkpoint_cid: Cid
+    contributions_root: bytes
+    record_cid: Cid
+    num_clients: int
+    reward: int
+    """Sum of this round's rewards, in wei."""
+    heldout_loss_micro: int
+    """Held-out loss of the committed checkpoint, in millionths."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RoundState:
+    """A committed round, from its event."""
+
+    commit: RoundCommit
+    committed_at: int
+    block_number: int
+    tx_hash: bytes
+    final: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class ContributionLeaf:
+    """One member's line of a round's contributions tree. A member who ever earned in the run keeps a line."""
+
+    run_id: int
+    round: int
+    member_id: int
+    account: Address
+    samples: int
+    steps: int
+    score: int
+    """Micro-units of held-out gain for trainers; basis points of agreement for evaluators."""
+    update_digest: bytes
+    """32 zero bytes for who sent no update this round."""
+    reward: int
+    cumulative_reward: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class MeritLeaf:
+    """One member's line of a merit epoch's tree."""
+
+    epoch: int
+    member_id: int
+    account: Address
+    merit: int
+    weight: int
+    """Voting weight: the capped square root of merit."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class EpochCommit:
+    """A merit epoch, co-signed by evaluators."""
+
+    epoch: int
+    run_id: int
+    upto_round: int
+    root: bytes
+    total_weight: int
+    max_weight: int
+    count: int
+    tree_cid: Cid
+
+
+@dataclass(frozen=True, kw_only=True)
+class Receipt:
+    """What a trainer signs over its update. The CID is opened to all at the round's deadline."""
+
+    run_id: int
+    round: int
+    account: Address
+    spec_digest: bytes
+    base_digest: bytes
+    update_digest: bytes
+    num_samples: int
+    num_steps: int
+    start_loss_micro: int
+    end_loss_micro: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class SheetStatement:
+    """What an evaluator signs over its score sheet."""
+
+    run_id: int
+    round: int
+    account: Address
+    sheet_digest: bytes
+    """sha256 of the sheet's canonical JSON."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Action:
+    """One call that a proposal makes when executed."""
+
+    target: Address
+    calldata: bytes
+    value: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProposalStatement:
+    """What a proposer signs; a relayer pays."""
+
+    proposer: Address
+    proposal_id: int
+    deadline: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ballot:
+    """A ballot as OpenZeppelin's ExtendedBallot signs it; `params` carries the weight and its proof."""
+
+    proposal_id: int
+    support: Support
+    voter: Address
+    nonce: int
+    reason: str
+    params: bytes
+
+
+@dataclass(frozen=True, kw_only=True)
+class Proposal:
+    """A proposal with its tally."""
+
+    proposal_id: int
+    proposer: Address
+    actions: tuple[Action, ...]
+    description: str
+    state: ProposalState
+    vote_start: int
+    vote_end: int
+    eta: int
+    """Unix time from which it can be executed; 0 while not queued."""
+    votes_for: int
+    votes_against: int
+    votes_abstain: int
+    quorum: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class ShardEntry:
+    """One shard of a dataset manifest."""
+
+    cid: Cid
+    split: str
+    """"train" or "heldout" or "score"."""
+    num_clips: int
+    num_bytes: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class DatasetManifest:
+    """A dataset: its licence, its attribution and its shards by CID."""
+
+    name: str
+    licence: str
+    attribution: str
+    clip_shape: tuple[int, int, int]
+    """Frames, height, width."""
+    shards: tuple[ShardEntry, ...] = field(default=())
+
+    def to_bytes(self) -> bytes:
+        """Canonical JSON; its CID names the dataset."""
+        shards = [vars(s) for s in self.shards]
+        return canonical_json({**vars(self), "clip_shape": list(self.clip_shape), "shards": shards, "version": 1})
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> DatasetManifest:
+        """Raises ValueError naming the field when `data` is no manifest."""
+        try:
+            raw = json.loads(data)
+            shards = tuple(ShardEntry(**s) for s in raw["shards"])
+            fields = {k: raw[k] for k in ("name", "licence", "attribution")}
+            frames, height, width = raw["clip_shape"]
+        except (ValueError, KeyError, TypeError) as error:
+            raise ValueError(f"expected a dataset manifest, got {data[:60]!r}...: {error!r}") from error
+        return cls(**fields, clip_shape=(frames, height, width), shards=shards)
+
+
+def shards_of(manifest: DatasetManifest, split: str) -> Sequence[ShardEntry]:
+    """The shards of one split, in the manifest's order."""
+    return [s for s in manifest.shards if s.split == split]
