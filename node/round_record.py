@@ -1,0 +1,227 @@
+"""The round record and its companions: the JSON objects that a round leaves on IPFS.
+
+One record a round names everything that the round used and made, by CID; its own digest is in the commit that the
+evaluators co-sign. Beside it stand the contributions tree (all leaves) and one score sheet an evaluator. All three are
+canonical JSON (no floats): losses and gains are integers in millionths, times in milliseconds, money in wei (as text,
+for readers whose numbers stop at 2^53).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any
+
+from node.records import Address, Cid, ContributionLeaf, MeritLeaf, Receipt, canonical_json
+
+VERSION = 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class SignedReceipt:
+    """A trainer's receipt as admitted, with the CID of the update it covers."""
+
+    receipt: Receipt
+    update_cid: Cid
+    signature: bytes
+
+
+@dataclass(frozen=True, kw_only=True)
+class Refusal:
+    """A client whose work this round did not count, and why."""
+
+    account: Address
+    member_id: int
+    phase: str
+    """"train", "score" or "cosign"."""
+    reason: str
+    """A reason code of the gate, e.g. "not-finite"."""
+    detail: str
+    """What was expected and what came, for the owner."""
+    update_cid: Cid | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class UpdateScore:
+    """One update's place in a score sheet or, as medians over the sheets, in the record."""
+
+    account: Address
+    update_digest: bytes
+    gain_micro: int
+    """Loss of the base minus loss with this update alone, same clips, timesteps and noise; in millionths."""
+    error_micro: int
+    """Standard error of that paired difference, in millionths."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SignedSheet:
+    """Where an evaluator's score sheet lies and its signature over the sheet's digest."""
+
+    account: Address
+    cid: Cid
+    signature: bytes
+
+
+@dataclass(frozen=True, kw_only=True)
+class ScoreSheet:
+    """What one evaluator measured in one round."""
+
+    run_id: int
+    round: int
+    account: Address
+    base_cid: Cid
+    seed: bytes
+    """32 bytes, drawn from the chain after all receipts were in."""
+    base_loss_micro: int
+    num_draws: int
+    scores: tuple[UpdateScore, ...]
+    """Ordered by account."""
+
+    def to_bytes(self) -> bytes:
+        """Canonical JSON."""
+        return canonical_json({"version": VERSION, **_plain(self)})
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> ScoreSheet:
+        """Raises ValueError when `data` is no score sheet."""
+        raw = _parse(data, "a score sheet")
+        with _explaining("a score sheet"):
+            scores = tuple(_build(UpdateScore, s) for s in raw["scores"])
+            return _build(cls, {**raw, "scores": scores})
+
+
+@dataclass(frozen=True, kw_only=True)
+class RoundRecord:
+    """Everything a round used and made."""
+
+    chain_id: int
+    run_id: int
+    round: int
+    spec_cid: Cid
+    spec_version: int
+    base_cid: Cid
+    """The parent checkpoint."""
+    deadline: int
+    """Unix time in seconds at which updates had to be in."""
+    leases: Mapping[str, list[str]]
+    """Account -> CIDs of the shards it was lent for this round."""
+    receipts: tuple[SignedReceipt, ...]
+    """Admitted, ordered by account."""
+    refusals: tuple[Refusal, ...]
+    seed_block_number: int
+    seed_block_hash: bytes
+    sheets: tuple[SignedSheet, ...]
+    scores: tuple[UpdateScore, ...]
+    """Medians over the sheets, ordered by account."""
+    checkpoint_cid: Cid
+    heldout_loss_micro: int
+    tree_cid: Cid
+    contributions_root: bytes
+    reward: int
+    timings_ms: Mapping[str, int] = field(default_factory=dict)
+    """Wall time of the round's parts on the coordinator: train, score, aggregate, cosign, ipfs, flower."""
+    failure: str = ""
+    """Empty for a committed round, else the reason code for which it closed as failed."""
+
+    def to_bytes(self) -> bytes:
+        """Canonical JSON; its CID is the commit's record CID."""
+        return canonical_json({"version": VERSION, **_plain(self)})
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> RoundRecord:
+        """Raises ValueError when `data` is no round record."""
+        raw = _parse(data, "a round record")
+        with _explaining("a round record"):
+            receipts = tuple(
+                _build(SignedReceipt, {**r, "receipt": _build(Receipt, r["receipt"])}) for r in raw["receipts"]
+            )
+            return _build(
+                cls,
+                {
+                    **raw,
+                    "receipts": receipts,
+                    "refusals": tuple(_build(Refusal, r) for r in raw["refusals"]),
+                    "sheets": tuple(_build(SignedSheet, s) for s in raw["sheets"]),
+                    "scores": tuple(_build(UpdateScore, s) for s in raw["scores"]),
+                },
+            )
+
+
+def tree_to_bytes(leaves: list[ContributionLeaf]) -> bytes:
+    """The contributions tree's object: all leaves of a round, ordered by member id."""
+    ordered = sorted(leaves, key=lambda leaf: leaf.member_id)
+    return canonical_json({"version": VERSION, "leaves": [_plain(leaf) for leaf in ordered]})
+
+
+def tree_from_bytes(data: bytes) -> list[ContributionLeaf]:
+    """Raises ValueError when `data` is no contributions tree."""
+    raw = _parse(data, "a contributions tree")
+    with _explaining("a contributions tree"):
+        return [_build(ContributionLeaf, leaf) for leaf in raw["leaves"]]
+
+
+def merit_tree_to_bytes(leaves: list[MeritLeaf]) -> bytes:
+    """A merit epoch's object: all leaves, ordered by member id."""
+    ordered = sorted(leaves, key=lambda leaf: leaf.member_id)
+    return canonical_json({"version": VERSION, "merit": [_plain(leaf) for leaf in ordered]})
+
+
+def merit_tree_from_bytes(data: bytes) -> list[MeritLeaf]:
+    """Raises ValueError when `data` is no merit tree."""
+    raw = _parse(data, "a merit tree")
+    with _explaining("a merit tree"):
+        return [_build(MeritLeaf, leaf) for leaf in raw["merit"]]
+
+
+_BYTES_FIELDS = {"signature", "update_digest", "seed", "seed_block_hash", "contributions_root", "spec_digest", "base_digest"}
+_WEI_FIELDS = {"reward", "cumulative_reward"}
+
+
+def _plain(value: Any) -> Any:
+    """Dataclasses, tuples, bytes (0x hex) and wei (decimal text) as JSON's own types."""
+    if hasattr(value, "__dataclass_fields__"):
+        pairs = ((f.name, getattr(value, f.name)) for f in fields(value))
+        return {k: str(v) if k in _WEI_FIELDS else _plain(v) for k, v in pairs}
+    if isinstance(value, bytes):
+        return "0x" + value.hex()
+    if isinstance(value, tuple | list):
+        return [_plain(item) for item in value]
+    if isinstance(value, Mapping):
+        return {k: _plain(v) for k, v in value.items()}
+    return value
+
+
+def _build(cls: Any, raw: Mapping[str, Any]) -> Any:
+    values = {f.name: _typed(f.name, raw[f.name]) for f in fields(cls)}
+    return cls(**values)
+
+
+def _typed(name: str, value: Any) -> Any:
+    if name in _BYTES_FIELDS and isinstance(value, str):
+        return bytes.fromhex(value.removeprefix("0x"))
+    if name in _WEI_FIELDS and isinstance(value, str):
+        return int(value)
+    return value
+
+
+def _parse(data: bytes, what: str) -> dict[str, Any]:
+    with _explaining(what):
+        raw = json.loads(data)
+        if raw["version"] != VERSION:
+            raise ValueError(f"expected version {VERSION}, got {raw['version']!r}")
+        return dict(raw)
+
+
+class _explaining:  # noqa: N801 - reads as a phrase
+    """Turns whatever a malformed object raises into one ValueError that says what was expected."""
+
+    def __init__(self, what: str) -> None:
+        self.what = what
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, KeyError | TypeError | ValueError | AttributeError):
+            raise ValueError(f"expected {self.what}: {type(error).__name__}: {error}") from error
