@@ -146,6 +146,16 @@ class JoinRequest:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Voucher:
+    """What an admitter signs to let an account in: the join request's values."""
+
+    account: Address
+    roles: Role
+    deadline: int
+    """Unix time in seconds; the same as the request's."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Registration:
     """What a member signs to register an artifact."""
 
