@@ -59,14 +59,13 @@ class Identity:
     @property
     def private_key(self) -> bytes:
         """32 secret bytes, for the transaction signer and the keystore alone."""
-        raw: bytes = self._key.to_bytes()
-        return raw
+        return self._key.to_bytes()
 
     def sign_digest(self, digest: bytes) -> bytes:
         """65 bytes r || s || v with low s and v in {27, 28}: deterministic (RFC 6979). `digest` is 32 bytes."""
         signature = self._key.sign_msg_hash(digest)
-        r, s = signature.r.to_bytes(32, "big"), signature.s.to_bytes(32, "big")
-        return r + s + bytes([27 + signature.v])
+        compact: bytes = signature.to_bytes()  # r || s || v, with v 0 or 1
+        return compact[:64] + bytes([27 + compact[64]])
 
     def __repr__(self) -> str:
         return f"Identity({self._address})"
@@ -97,7 +96,7 @@ def save_keystore(path: Path, identity: Identity, password: str) -> None:
     password is empty."""
     if not password:
         raise ConfigError(f"{path}: expected a password for the keystore, got an empty one")
-    sealed = create_keyfile_json(identity.private_key, password, kdf="scrypt", iterations=_SCRYPT_ITERATIONS)
+    sealed = create_keyfile_json(identity.private_key, _utf8(password), kdf="scrypt", iterations=_SCRYPT_ITERATIONS)
     _write_secret(path, json.dumps(sealed, sort_keys=True).encode())
 
 
@@ -115,7 +114,7 @@ def load_keystore(path: Path, password: str) -> Identity:
         sealed: dict[str, Any] = json.loads(raw)
         if not {"crypto", "Crypto"} & sealed.keys() or sealed.get("version") != 3:
             raise ValueError("no version 3 keystore")
-        return Identity(decode_keyfile_json(cast(Any, sealed), password))
+        return Identity(decode_keyfile_json(sealed, _utf8(password)))
     except ValueError as error:
         if "MAC mismatch" in str(error):
             raise ConfigError(f"{path}: wrong password; check the password file or {PASSWORD_VARIABLE}") from error
@@ -153,6 +152,11 @@ def node_key_digest(path: Path) -> bytes:
 def public_path(path: Path) -> Path:
     """Where the public half of the node key at `path` lies."""
     return path.with_name(path.name + ".pub")
+
+
+def _utf8(password: str) -> str:
+    # eth_keyfile's annotations say text, but text beyond Latin-1 makes it fail; bytes are what wallets hash.
+    return cast(str, password.encode("utf-8"))
 
 
 def _digest(key: ec.EllipticCurvePublicKey) -> bytes:

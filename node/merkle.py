@@ -27,6 +27,8 @@ _MERIT_TYPES = ("bytes32", "uint256", "address", "uint256", "uint256", "address"
 
 def contribution_leaf_hash(chain_id: int, training_runs: Address, leaf: ContributionLeaf) -> bytes:
     """32 bytes that bind `leaf` to one chain and one TrainingRuns contract. Raises ValueError on a number too wide."""
+    if len(leaf.update_digest) != 32:
+        raise ValueError(f"update_digest: expected 32 bytes, got {len(leaf.update_digest)}")
     return _leaf_hash(
         _CONTRIBUTION_TYPES,
         (

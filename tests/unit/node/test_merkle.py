@@ -66,6 +66,11 @@ def test_a_number_too_wide_for_its_solidity_type_is_refused() -> None:
         contribution_leaf_hash(31337, RUNS, contribution(samples=2**64))
 
 
+def test_an_update_digest_too_short_is_refused() -> None:
+    with pytest.raises(ValueError, match="update_digest: expected 32 bytes, got 31"):
+        contribution_leaf_hash(31337, RUNS, contribution(update_digest=bytes(31)))
+
+
 def test_the_root_of_one_leaf_is_the_leaf() -> None:
     tree = Tree([bytes(32)])
     assert tree.root == bytes(32)
