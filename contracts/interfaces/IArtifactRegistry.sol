@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
+import {IMemberRegistry} from "./IMemberRegistry.sol";
 import {ISignedRequests} from "./ISignedRequests.sol";
 
 /// @title What the community made and trains on: each artifact by its CID digest, licence and parents.
@@ -65,8 +66,10 @@ interface IArtifactRegistry is ISignedRequests {
     function setLicence(string calldata licence, bool allowed) external;
 
     /// @notice An artifact by digest; all zero if it is not registered.
-    /// @return kind What it is. @return account Who registered it.
-    /// @return licenceId See {licence}. @return registeredAt Unix seconds.
+    /// @return kind What it is.
+    /// @return account Who registered it.
+    /// @return licenceId See {licence}.
+    /// @return registeredAt Unix seconds.
     function artifact(bytes32 digest)
         external
         view
@@ -77,4 +80,7 @@ interface IArtifactRegistry is ISignedRequests {
 
     /// @notice How many licences were ever listed; the last number.
     function numLicences() external view returns (uint16);
+
+    /// @notice Where members are looked up.
+    function members() external view returns (IMemberRegistry);
 }

@@ -41,9 +41,6 @@ interface IMemberRegistry is ISignedRequests {
     /// @notice `account` already is member `memberId`.
     error AlreadyMember(address account, uint256 memberId);
 
-    /// @notice `account` never joined.
-    error NotAMember(address account);
-
     /// @notice `account` never joined, or is suspended.
     error NotAnActiveMember(address account);
 
@@ -84,8 +81,11 @@ interface IMemberRegistry is ISignedRequests {
     function setActive(uint256 memberId, bool active) external;
 
     /// @notice The record of an account; all zero if it never joined.
-    /// @return memberId From 1. @return roles Bit mask. @return active Not suspended.
-    /// @return joinedAt Unix seconds. @return nodeKeyDigest SHA-256 of the node's present public key.
+    /// @return memberId From 1.
+    /// @return roles Bit mask.
+    /// @return active Not suspended.
+    /// @return joinedAt Unix seconds.
+    /// @return nodeKeyDigest SHA-256 of the node's present public key.
     function memberOf(address account)
         external
         view

@@ -2,6 +2,7 @@
 pragma solidity 0.8.37;
 
 import {IEvaluatorQuorum} from "./IEvaluatorQuorum.sol";
+import {ITrainingRuns} from "./ITrainingRuns.sol";
 
 /// @title Vote weights: one tree per epoch, earned by verified work, not transferable.
 /// @notice EIP-712 domain: name "TenWings MeritEpochs", version "1". A leaf hashes as keccak256(keccak256(abi.encode(
@@ -10,10 +11,13 @@ interface IMeritEpochs is IEvaluatorQuorum {
     /// @notice What evaluators co-sign. EIP-712 type:
     /// EpochCommit(uint256 epoch,uint256 runId,uint32 uptoRound,bytes32 root,uint128 totalWeight,uint128 maxWeight,
     /// uint32 count,bytes treeCid) (one line, no spaces).
-    /// @param epoch Last epoch + 1. @param runId The run whose rounds are counted, and whose K applies.
+    /// @param epoch Last epoch + 1.
+    /// @param runId The run whose rounds are counted, and whose K applies.
     /// @param uptoRound Last round counted; must be final.
-    /// @param totalWeight Sum of the weights. @param maxWeight The largest weight.
-    /// @param count Number of leaves. @param treeCid The whole tree.
+    /// @param totalWeight Sum of the weights.
+    /// @param maxWeight The largest weight.
+    /// @param count Number of leaves.
+    /// @param treeCid The whole tree.
     struct EpochCommit {
         uint256 epoch;
         uint256 runId;
@@ -25,7 +29,8 @@ interface IMeritEpochs is IEvaluatorQuorum {
         bytes treeCid;
     }
 
-    /// @notice An epoch as stored. @param finalAt First second (Unix time) at which its weights may vote.
+    /// @notice An epoch as stored.
+    /// @param finalAt First second (Unix time) at which its weights may vote.
     struct Epoch {
         bytes32 root;
         uint128 totalWeight;
@@ -91,4 +96,7 @@ interface IMeritEpochs is IEvaluatorQuorum {
         external
         view
         returns (bytes32);
+
+    /// @notice Where final rounds are read from.
+    function trainingRuns() external view returns (ITrainingRuns);
 }

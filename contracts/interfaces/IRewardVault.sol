@@ -10,8 +10,11 @@ interface IRewardVault {
     /// @notice One line of a round's contributions tree. Its hash is keccak256(keccak256(abi.encode(
     /// keccak256("TenWings contribution"), chainid, address of TrainingRuns, then the fields in this order)));
     /// pairs are sorted before hashing (OpenZeppelin's convention).
-    /// @param samples Clips trained on. @param steps Inner steps done. @param score In millionths of loss; may be negative.
-    /// @param updateDigest Digest of the update's CID. @param reward For this round, in wei.
+    /// @param samples Clips trained on.
+    /// @param steps Inner steps done.
+    /// @param score In millionths of loss; may be negative.
+    /// @param updateDigest Digest of the update's CID.
+    /// @param reward For this round, in wei.
     /// @param cumulativeReward For this and all earlier rounds of the run, in wei.
     struct Leaf {
         uint256 runId;

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
+import {IMemberRegistry} from "./IMemberRegistry.sol";
+import {IMeritEpochs} from "./IMeritEpochs.sol";
 import {ISignedRequests} from "./ISignedRequests.sol";
 
 /// @title Votes by merit: the weight is proved when voting, against the epoch that is final at the snapshot.
@@ -48,4 +50,10 @@ interface ITenWingsGovernor is ISignedRequests {
 
     /// @notice The quorum in basis points at `timepoint` (Unix seconds).
     function quorumBps(uint256 timepoint) external view returns (uint256);
+
+    /// @notice Where members are looked up.
+    function members() external view returns (IMemberRegistry);
+
+    /// @notice Where vote weights are proved.
+    function epochs() external view returns (IMeritEpochs);
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
+import {IArtifactRegistry} from "./IArtifactRegistry.sol";
 import {IEvaluatorQuorum} from "./IEvaluatorQuorum.sol";
 
 /// @title Training runs and their rounds: what was trained, from what, by which spec, to which checkpoint.
@@ -40,7 +41,8 @@ interface ITrainingRuns is IEvaluatorQuorum {
     }
 
     /// @notice A round as stored: three slots. Round 0 holds the genesis checkpoint and nothing else.
-    /// @param committedAt Unix seconds. @param finalAt First second at which the round is final.
+    /// @param committedAt Unix seconds.
+    /// @param finalAt First second at which the round is final.
     /// @param cumulativeReward Sum of the rewards of this and all earlier rounds, in wei.
     struct Round {
         bytes32 contributionsRoot;
@@ -147,7 +149,8 @@ interface ITrainingRuns is IEvaluatorQuorum {
     function commitRound(RoundCommit calldata commit, bytes[] calldata evaluatorSignatures) external;
 
     /// @notice Notes that an attempt at the next round failed. Only CURATOR_ROLE.
-    /// @param recordCid What happened. @param reason Reason code, ASCII padded with zeros.
+    /// @param recordCid What happened.
+    /// @param reason Reason code, ASCII padded with zeros.
     function closeFailed(uint256 runId, uint32 round, bytes calldata recordCid, bytes32 reason) external;
 
     /// @notice A run; reverts with UnknownRun.
@@ -178,4 +181,7 @@ interface ITrainingRuns is IEvaluatorQuorum {
 
     /// @notice How many runs there are; the last id.
     function numRuns() external view returns (uint256);
+
+    /// @notice Where datasets are looked up.
+    function artifacts() external view returns (IArtifactRegistry);
 }
