@@ -1,0 +1,157 @@
+"""What a video model is made of: frozen configuration, its canonical JSON and its digest."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+PREDICTIONS = ("clean", "velocity")
+
+
+@dataclass(frozen=True, kw_only=True)
+class CodecConfig:
+    """Which frozen codec turns frames into latents."""
+
+    kind: str = "pixel"
+    """The codec's family; `pixel` is the only one that needs no trained weights."""
+    factor: int = 4
+    """Pixels per latent cell, along height and along width."""
+
+    def __post_init__(self) -> None:
+        _require(self.kind == "pixel", "codec kind", "'pixel'", self.kind)
+        _require_positive("codec factor", self.factor)
+
+    @property
+    def channels(self) -> int:
+        """Latent channels that the codec makes of an RGB frame."""
+        return 3 * self.factor**2
+
+
+@dataclass(frozen=True, kw_only=True)
+class TextConfig:
+    """Which frozen text encoder turns a prompt into tokens."""
+
+    kind: str = "bytes"
+    """The encoder's family; `bytes` is embedded and needs no trained weights."""
+    width: int = 256
+    """Features of a text token."""
+    max_tokens: int = 24
+    """Text tokens kept of a prompt, the leading start token included."""
+
+    def __post_init__(self) -> None:
+        _require(self.kind == "bytes", "text kind", "'bytes'", self.kind)
+        ok = self.width > 0 and self.width % 8 == 0
+        _require(ok, "text width", "a positive multiple of 8", self.width)
+        _require(self.max_tokens >= 2, "text max_tokens", "at least 2", self.max_tokens)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ObjectiveConfig:
+    """How clean latents are corrupted and what the network is asked for (see diffusion.py)."""
+
+    prediction: str = "clean"
+    """What the network emits: the `clean` latent or the flow's `velocity`."""
+    shift: float = 1.0
+    """Moves timesteps towards noise when above 1 (t <- s t / (1 + (s - 1) t))."""
+    min_t: float = 0.2
+    """Floor of t where a clean prediction's error is divided by t, so that no step explodes."""
+    text_drop: float = 0.1
+    """Share of training samples that see the empty prompt (classifier-free guidance)."""
+
+    def __post_init__(self) -> None:
+        ok = self.prediction in PREDICTIONS
+        _require(ok, "prediction", f"one of {', '.join(PREDICTIONS)}", self.prediction)
+        ok = math.isfinite(self.shift) and self.shift > 0
+        _require(ok, "shift", "a positive number", self.shift)
+        _require(0 < self.min_t < 1, "min_t", "inside (0, 1)", self.min_t)
+        _require(0 <= self.text_drop < 1, "text_drop", "inside [0, 1)", self.text_drop)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelConfig:
+    """One video DiT with the frozen parts around it: all that a checkpoint's tensors mean."""
+
+    preset: str
+    """The name it goes by; `custom` for one that no preset describes."""
+    width: int
+    """Features of a space-time token."""
+    num_layers: int
+    """Transformer blocks."""
+    num_heads: int
+    """Attention heads; they share the width evenly."""
+    mlp_ratio: int = 4
+    """Hidden features of a block's MLP over the width."""
+    patch: tuple[int, int, int] = (1, 2, 2)
+    """Latent cells per token along (time, height, width)."""
+    rope_base: float = 100.0
+    """Longest rotary wavelength over the shortest."""
+    codec: CodecConfig = field(default_factory=CodecConfig)
+    """The frozen codec."""
+    text: TextConfig = field(default_factory=TextConfig)
+    """The frozen text encoder."""
+    objective: ObjectiveConfig = field(default_factory=ObjectiveConfig)
+    """The training objective."""
+
+    def __post_init__(self) -> None:
+        for name in ("width", "num_layers", "num_heads", "mlp_ratio"):
+            _require_positive(name, getattr(self, name))
+        ok = self.width % self.num_heads == 0 and self.head_width % 2 == 0
+        want = f"a multiple of num_heads={self.num_heads} with an even head"
+        _require(ok and self.head_width >= 6, "width", f"{want} of at least 6", self.width)
+        ok = len(self.patch) == 3 and all(isinstance(p, int) and p > 0 for p in self.patch)
+        _require(ok, "patch", "three positive integers (time, height, width)", self.patch)
+        ok = math.isfinite(self.rope_base) and self.rope_base > 1
+        _require(ok, "rope_base", "a number above 1", self.rope_base)
+
+    @property
+    def head_width(self) -> int:
+        """Features of one attention head."""
+        return self.width // self.num_heads
+
+    @property
+    def patch_features(self) -> int:
+        """Latent values inside one space-time patch."""
+        return self.codec.channels * math.prod(self.patch)
+
+    def to_json(self) -> str:
+        """Canonical JSON: equal configurations give equal text."""
+        return json.dumps(asdict(self), sort_keys=True, separators=(",", ":"))
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the canonical JSON, in hexadecimal."""
+        return hashlib.sha256(self.to_json().encode()).hexdigest()
+
+    @staticmethod
+    def from_json(text: str) -> ModelConfig:
+        """Read `to_json` back; a missing, unknown or wrong field raises ValueError."""
+        try:
+            raw = json.loads(text)
+            return _model_config(raw)
+        except (TypeError, KeyError, AttributeError, json.JSONDecodeError) as error:
+            raise ValueError(f"not a model configuration: {error}; got {text[:120]!r}") from error
+
+
+def _model_config(raw: Mapping[str, Any]) -> ModelConfig:
+    fields = dict(raw)
+    return ModelConfig(
+        patch=tuple(fields.pop("patch")),
+        codec=CodecConfig(**fields.pop("codec")),
+        text=TextConfig(**fields.pop("text")),
+        objective=ObjectiveConfig(**fields.pop("objective")),
+        **fields,
+    )
+
+
+def _require(ok: bool, name: str, want: str, got: object) -> None:
+    if not ok:
+        raise ValueError(f"{name} must be {want}, got {got!r}")
+
+
+def _require_positive(name: str, got: object) -> None:
+    ok = isinstance(got, int) and not isinstance(got, bool) and got > 0
+    _require(ok, name, "a positive integer", got)

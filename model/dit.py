@@ -1,0 +1,149 @@
+"""The video diffusion transformer: DiT (arXiv 2212.09748) over space-time patches (Sora).
+
+- one token per space-time patch of the latent, 3-D rotary positions, no learned positions
+- adaLN-single (PixArt-alpha, arXiv 2310.00426): one projection of the timestep for all blocks plus a
+  small table per block; zero at the start, so every block begins as the identity
+- RMSNorm without statistics: nothing in the state depends on the data seen, so states average well
+- text enters by cross-attention; the tensor names are part of the protocol (shapes.py)
+
+Shapes: B clips, C latent channels, T H W latent grid, N tokens, L text tokens, D width, E text width.
+"""
+
+# ruff: noqa: N803, N806, N812 (tensor names carry their shape)
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from model.attention import CrossAttention, JointAttention, Rotation
+from model.config import ModelConfig
+from model.rope import Grid, rotations
+from model.shapes import TIME_FEATURES
+
+
+class VideoDiT(nn.Module):
+    """Maps a noisy latent, its timestep and a prompt to what the objective asks for."""
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        self.config = config
+        width = config.width
+        self.patch_in = nn.Linear(config.patch_features, width)
+        self.text_in = _mlp(config.text.width, width, width)
+        self.time_in = _mlp(TIME_FEATURES, width, width)
+        self.modulation = nn.Linear(width, 6 * width)
+        self.blocks = nn.ModuleList(Block(config) for _ in range(config.num_layers))
+        self.final = Final(config)
+
+    def forward(self, x_BCTHW: Tensor, t_B: Tensor, text_BLE: Tensor, mask_BL: Tensor) -> Tensor:
+        """Return the network's answer, shaped like `x_BCTHW`; `t_B` runs from 0 (clean) to 1."""
+        grid = self._grid(x_BCTHW, t_B, text_BLE)
+        head, base = self.config.head_width, self.config.rope_base
+        rotation = rotations(grid, head, base, str(x_BCTHW.device))
+        time_BD = self.time_in(_time_features(t_B))
+        shared_B6D = self.modulation(F.silu(time_BD)).unflatten(1, (6, -1))
+        text_BLD = self.text_in(text_BLE)
+        x_BND = self.patch_in(patchify(x_BCTHW, self.config.patch))
+        for block in self.blocks:
+            x_BND = block(x_BND, shared_B6D, text_BLD, mask_BL, rotation)
+        return unpatchify(self.final(x_BND, time_BD), grid, self.config.patch)
+
+    def load_arrays(self, tensors: Mapping[str, NDArray[np.float32]]) -> None:
+        """Copy a checkpoint's tensors in; names and shapes must be exactly the model's."""
+        self.load_state_dict({name: torch.tensor(array) for name, array in tensors.items()})
+
+    def arrays(self) -> dict[str, NDArray[np.float32]]:
+        """Copy the tensors out as NumPy arrays."""
+        state = self.state_dict()
+        return {name: tensor.detach().cpu().numpy().copy() for name, tensor in state.items()}
+
+    def _grid(self, x_BCTHW: Tensor, t_B: Tensor, text_BLE: Tensor) -> Grid:
+        channels, patch = self.config.codec.channels, self.config.patch
+        sizes = tuple(x_BCTHW.shape[2:])
+        fits = x_BCTHW.ndim == 5 and x_BCTHW.shape[1] == channels
+        if not fits or any(n % p for n, p in zip(sizes, patch, strict=True)):
+            want = f"(clips, {channels}, T, H, W) with T, H, W multiples of {patch}"
+            raise ValueError(f"latent must be {want}, got {tuple(x_BCTHW.shape)}")
+        if t_B.shape != x_BCTHW.shape[:1] or len(text_BLE) != len(x_BCTHW):
+            raise ValueError(
+                f"expected one timestep and one prompt for each of {len(x_BCTHW)} "
+                f"clips, got {tuple(t_B.shape)} and {tuple(text_BLE.shape)}"
+            )
+        time, height, width = (n // p for n, p in zip(sizes, patch, strict=True))
+        return time, height, width
+
+
+class Block(nn.Module):
+    """Attention, cross-attention and MLP, each a residual branch that starts closed."""
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        width = config.width
+        self.table = nn.Parameter(torch.zeros(6, width))
+        self.attention = JointAttention(width, config.num_heads)
+        self.cross = CrossAttention(width, config.num_heads)
+        self.mlp = _mlp(width, config.mlp_ratio * width, width)
+
+    def forward(self, x: Tensor, shared_B6D: Tensor, text: Tensor, mask: Tensor, rotation: Rotation) -> Tensor:
+        rows = (shared_B6D + self.table).unsqueeze(2).unbind(1)
+        shift_1, scale_1, gate_1, shift_2, scale_2, gate_2 = rows
+        x = x + gate_1 * self.attention(_modulated(x, shift_1, scale_1), rotation)
+        x = x + self.cross(_rms(x), text, mask)
+        result: Tensor = x + gate_2 * self.mlp(_modulated(x, shift_2, scale_2))
+        return result
+
+
+class Final(nn.Module):
+    """Tokens back to patches; starts at zero."""
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        self.table = nn.Parameter(torch.zeros(2, config.width))
+        self.patch_out = nn.Linear(config.width, config.patch_features)
+
+    def forward(self, x_BND: Tensor, time_BD: Tensor) -> Tensor:
+        shift, scale = (time_BD[:, None] + self.table).unsqueeze(2).unbind(1)
+        result: Tensor = self.patch_out(_modulated(x_BND, shift, scale))
+        return result
+
+
+def patchify(x_BCTHW: Tensor, patch: tuple[int, int, int]) -> Tensor:
+    """Cut a latent into tokens (B, N, C * patch volume), in (t, h, w) order."""
+    (time, height, width), (clips, channels, *sizes) = patch, x_BCTHW.shape
+    t, h, w = (size // step for size, step in zip(sizes, patch, strict=True))
+    x = x_BCTHW.reshape(clips, channels, t, time, h, height, w, width)
+    return x.permute(0, 2, 4, 6, 1, 3, 5, 7).reshape(clips, t * h * w, -1)
+
+
+def unpatchify(x_BNP: Tensor, grid: Grid, patch: tuple[int, int, int]) -> Tensor:
+    """Undo `patchify`."""
+    sizes = (n * p for n, p in zip(grid, patch, strict=True))
+    x = x_BNP.reshape(len(x_BNP), *grid, -1, *patch).permute(0, 4, 1, 5, 2, 6, 3, 7)
+    return x.reshape(len(x_BNP), -1, *sizes)
+
+
+def _mlp(inputs: int, hidden: int, outputs: int) -> nn.Sequential:
+    layers = nn.Linear(inputs, hidden), nn.GELU("tanh"), nn.Linear(hidden, outputs)
+    return nn.Sequential(*layers)
+
+
+def _rms(x: Tensor) -> Tensor:
+    return F.rms_norm(x, x.shape[-1:], eps=1e-6)
+
+
+def _modulated(x: Tensor, shift: Tensor, scale: Tensor) -> Tensor:
+    return _rms(x) * (1 + scale) + shift
+
+
+def _time_features(t_B: Tensor) -> Tensor:
+    half = TIME_FEATURES // 2
+    steps = torch.arange(half, dtype=torch.float32, device=t_B.device)
+    angles = 1000.0 * t_B[:, None] * torch.exp(-math.log(10000.0) / half * steps)
+    return torch.cat([angles.cos(), angles.sin()], dim=1)

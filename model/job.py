@@ -1,0 +1,62 @@
+"""What one trainer does in one round, and the video shape of the demonstration run."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, kw_only=True)
+class VideoShape:
+    """Frames of a clip and their size in pixels."""
+
+    num_frames: int
+    """Frames of a clip."""
+    height: int
+    """Rows of a frame."""
+    width: int
+    """Columns of a frame."""
+
+    def __post_init__(self) -> None:
+        for name in ("num_frames", "height", "width"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
+
+
+DEMO_SHAPE = VideoShape(num_frames=8, height=32, width=32)
+"""Small enough that a laptop core makes several nano steps a second: 128 tokens a clip."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainJob:
+    """The inner loop's knobs, all of them fixed by the run spec except the seed."""
+
+    num_steps: int
+    """AdamW steps to make (H)."""
+    seed: int
+    """Fixes batches, noise, timesteps and dropped captions."""
+    batch_size: int = 8
+    """Clips per step, drawn without replacement until the shard is used up."""
+    learning_rate: float = 2e-3
+    """Step size after the warm-up."""
+    warmup_steps: int = 0
+    """Steps over which the learning rate climbs linearly."""
+    weight_decay: float = 0.0
+    """Decoupled decay, on matrices only."""
+    max_grad_norm: float = 1.0
+    """Longer gradients are scaled down to this 2-norm."""
+    betas: tuple[float, float] = (0.9, 0.95)
+    """AdamW's decay rates of the first and second moment."""
+
+    def __post_init__(self) -> None:
+        for name, low in (("num_steps", 1), ("batch_size", 1), ("warmup_steps", 0), ("seed", 0)):
+            if getattr(self, name) < low:
+                raise ValueError(f"{name} must be at least {low}, got {getattr(self, name)}")
+        for name in ("learning_rate", "max_grad_norm"):
+            value = getattr(self, name)
+            if not (math.isfinite(value) and value > 0):
+                raise ValueError(f"{name} must be a positive number, got {value}")
+        if not (math.isfinite(self.weight_decay) and self.weight_decay >= 0):
+            raise ValueError(f"weight_decay must be 0 or more, got {self.weight_decay}")
+        if not all(0 <= beta < 1 for beta in self.betas):
+            raise ValueError(f"betas must be inside [0, 1), got {self.betas}")

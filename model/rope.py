@@ -1,0 +1,37 @@
+"""Rotary positions over time, height and width (RoFormer, arXiv 2104.09864, axis by axis)."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import torch
+from torch import Tensor
+
+Grid = tuple[int, int, int]
+
+
+def axis_pairs(head_width: int) -> tuple[int, int, int]:
+    """Split a head's feature pairs between (time, height, width); time takes the remainder."""
+    pairs = head_width // 2
+    space = pairs // 3
+    return pairs - 2 * space, space, space
+
+
+@lru_cache(maxsize=32)
+def rotations(grid: Grid, head_width: int, base: float, device: str) -> tuple[Tensor, Tensor]:
+    """Return (cos, sin), each (tokens, head_width / 2), for a grid read in (t, h, w) order."""
+    axes = torch.meshgrid(*(torch.arange(n, dtype=torch.float64) for n in grid), indexing="ij")
+    angles = torch.cat(
+        [
+            axis.reshape(-1, 1) * base ** (-torch.arange(pairs, dtype=torch.float64) / pairs)
+            for axis, pairs in zip(axes, axis_pairs(head_width), strict=True)
+        ],
+        dim=1,
+    )
+    return angles.cos().float().to(device), angles.sin().float().to(device)
+
+
+def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
+    """Turn feature i with feature i + half by the token's angle; x is (..., tokens, head_width)."""
+    first, second = x.chunk(2, dim=-1)
+    return torch.cat([first * cos - second * sin, second * cos + first * sin], dim=-1)
