@@ -140,22 +140,24 @@ class IpfsStore:
 
     def _read(self, cid: Cid, timeout_seconds: float, max_bytes: int | None) -> bytes:
         deadline = time.monotonic() + timeout_seconds
-        data = bytearray()
+        received: list[bytes] = []
+        num_bytes = 0
         try:
             with closing(self._rpc.read("/cat", cid, opts={}, timeout_seconds=timeout_seconds)) as pieces:
                 for piece in pieces:
-                    data += piece
-                    if max_bytes is not None and len(data) > max_bytes:
+                    received.append(piece)
+                    num_bytes += len(piece)
+                    if max_bytes is not None and num_bytes > max_bytes:
                         raise ValueError(f"expected at most {max_bytes} bytes behind {cid}, there are more")
                     if time.monotonic() > deadline:
                         raise RpcTimeout("the rest did not come")
         except (RpcRefusal, RpcTimeout, RpcBroken) as error:
             self.version()  # a daemon that is gone says so here
             raise ContentUnavailable(
-                f"expected the content of {cid} within {timeout_seconds:g} seconds, got {len(data)} bytes: {error}; "
+                f"expected the content of {cid} within {timeout_seconds:g} seconds, got {num_bytes} bytes: {error}; "
                 "connect to a node that has it, or allow more time"
             ) from error
-        return bytes(data)
+        return b"".join(received)
 
     def _refuse_damaged_root(self, cid: Cid) -> None:
         """Tell a root that nobody has from one that is here but cannot be decoded."""

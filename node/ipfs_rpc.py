@@ -19,8 +19,8 @@ from node.errors import ConfigError, DaemonUnavailable
 # Else it extends requests for Unix sockets, which we do not use, in a way that urllib3 warns about and 3.0 refuses.
 os.environ.setdefault("PY_IPFS_HTTP_CLIENT_PATCH_REQUESTS", "no")
 
-import ipfshttpclient  # type: ignore[import-untyped]  # noqa: E402
-from ipfshttpclient import exceptions as client_errors  # noqa: E402
+import ipfshttpclient  # type: ignore[import-untyped]
+from ipfshttpclient import exceptions as client_errors
 
 _LOOPBACK = ("/ip4/127.", "/ip6/::1/", "/dns/localhost/", "/dns4/localhost/", "/dns6/localhost/")
 _UPLOAD_CHUNK_BYTES = 1 << 18

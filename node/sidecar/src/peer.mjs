@@ -1,5 +1,7 @@
 // The IPFS node itself: Helia over TCP + Noise + Yamux + bitswap, and nothing else. No DHT, no bootstrap nodes, no
 // gateways: it talks only to peers that it was told to connect to, or that dial it.
+import fs from 'node:fs/promises'
+import path from 'node:path'
 import { noise } from '@chainsafe/libp2p-noise'
 import { yamux } from '@chainsafe/libp2p-yamux'
 import { bitswap } from '@helia/block-brokers'
@@ -9,13 +11,14 @@ import { tcp } from '@libp2p/tcp'
 import { multiaddr } from '@multiformats/multiaddr'
 import { FsBlockstore } from 'blockstore-fs'
 import { MemoryDatastore } from 'datastore-core'
+import { NotFoundError } from 'interface-store'
 import { createLibp2p } from 'libp2p'
 
 // A peer that we were told to connect to and lose is dialled again for about ten minutes.
 const RECONNECT = { reconnectRetries: 60, reconnectRetryInterval: 1000, reconnectBackoffFactor: 1.08 }
 
 export async function startPeer ({ folder, swarmHost, swarmPort }) {
-  const files = new FsBlockstore(folder.blocks)
+  const files = new BlockFiles(folder.blocks)
   await files.open()
   const datastore = new MemoryDatastore() // addresses of peers; pins live in files of our own (pins.mjs)
   const libp2p = await createLibp2p({
@@ -31,6 +34,18 @@ export async function startPeer ({ folder, swarmHost, swarmPort }) {
   const helia = new Helia({ libp2p, blockstore: files, datastore, blockBrokers: [bitswap()], routers: [] })
   await helia.start()
   return new Peer(helia, files)
+}
+
+// Reads a block in one piece; the parent streams it in pieces of 64 KiB, which costs half of the speed of `cat`.
+class BlockFiles extends FsBlockstore {
+  async * get (cid, options) {
+    const { dir, file } = this.shardingStrategy.encode(cid)
+    try {
+      yield await fs.readFile(path.join(this.path, dir, file), { signal: options?.signal })
+    } catch (error) {
+      throw new NotFoundError(String(error))
+    }
+  }
 }
 
 class Peer {
