@@ -80,7 +80,7 @@ class ScoreSheet:
 
     def to_bytes(self) -> bytes:
         """Canonical JSON."""
-        return canonical_json({"version": VERSION, **_plain(self)})
+        return canonical_json({"version": VERSION, **to_json(self)})
 
     @classmethod
     def from_bytes(cls, data: bytes) -> ScoreSheet:
@@ -116,6 +116,9 @@ class RoundRecord:
     """Medians over the sheets, ordered by account."""
     checkpoint_cid: Cid
     heldout_loss_micro: int
+    """Held-out loss of the new checkpoint."""
+    parent_heldout_loss_micro: int = 0
+    """Held-out loss of the parent: for round 1, where the run started."""
     tree_cid: Cid
     contributions_root: bytes
     reward: int
@@ -126,21 +129,18 @@ class RoundRecord:
 
     def to_bytes(self) -> bytes:
         """Canonical JSON; its CID is the commit's record CID."""
-        return canonical_json({"version": VERSION, **_plain(self)})
+        return canonical_json({"version": VERSION, **to_json(self)})
 
     @classmethod
     def from_bytes(cls, data: bytes) -> RoundRecord:
         """Raises ValueError when `data` is no round record."""
         raw = _parse(data, "a round record")
         with _explaining("a round record"):
-            receipts = tuple(
-                _build(SignedReceipt, {**r, "receipt": _build(Receipt, r["receipt"])}) for r in raw["receipts"]
-            )
             return _build(
                 cls,
                 {
                     **raw,
-                    "receipts": receipts,
+                    "receipts": tuple(_signed_receipt(r) for r in raw["receipts"]),
                     "refusals": tuple(_build(Refusal, r) for r in raw["refusals"]),
                     "sheets": tuple(_build(SignedSheet, s) for s in raw["sheets"]),
                     "scores": tuple(_build(UpdateScore, s) for s in raw["scores"]),
@@ -151,7 +151,7 @@ class RoundRecord:
 def tree_to_bytes(leaves: list[ContributionLeaf]) -> bytes:
     """The contributions tree's object: all leaves of a round, ordered by member id."""
     ordered = sorted(leaves, key=lambda leaf: leaf.member_id)
-    return canonical_json({"version": VERSION, "leaves": [_plain(leaf) for leaf in ordered]})
+    return canonical_json({"version": VERSION, "leaves": [to_json(leaf) for leaf in ordered]})
 
 
 def tree_from_bytes(data: bytes) -> list[ContributionLeaf]:
@@ -164,7 +164,7 @@ def tree_from_bytes(data: bytes) -> list[ContributionLeaf]:
 def merit_tree_to_bytes(leaves: list[MeritLeaf]) -> bytes:
     """A merit epoch's object: all leaves, ordered by member id."""
     ordered = sorted(leaves, key=lambda leaf: leaf.member_id)
-    return canonical_json({"version": VERSION, "merit": [_plain(leaf) for leaf in ordered]})
+    return canonical_json({"version": VERSION, "merit": [to_json(leaf) for leaf in ordered]})
 
 
 def merit_tree_from_bytes(data: bytes) -> list[MeritLeaf]:
@@ -174,21 +174,44 @@ def merit_tree_from_bytes(data: bytes) -> list[MeritLeaf]:
         return [_build(MeritLeaf, leaf) for leaf in raw["merit"]]
 
 
+def signed_receipt_from_json(raw: Any) -> SignedReceipt:
+    """What a trainer replied. Raises ValueError when it is no signed receipt."""
+    with _explaining("a signed receipt"):
+        return _signed_receipt(raw)
+
+
+def signed_sheet_from_json(raw: Any) -> SignedSheet:
+    """What an evaluator replied. Raises ValueError when it is no signed sheet."""
+    with _explaining("a signed score sheet"):
+        return _build(SignedSheet, raw)
+
+
+def refusal_from_json(raw: Any) -> Refusal:
+    """A refusal as `to_json` wrote it."""
+    with _explaining("a refusal"):
+        refusal: Refusal = _build(Refusal, raw)
+        return refusal
+
+
+def _signed_receipt(raw: Any) -> SignedReceipt:
+    return _build(SignedReceipt, {**raw, "receipt": _build(Receipt, raw["receipt"])})
+
+
 _BYTES_FIELDS = {"signature", "update_digest", "seed", "seed_block_hash", "contributions_root", "spec_digest", "base_digest"}
 _WEI_FIELDS = {"reward", "cumulative_reward"}
 
 
-def _plain(value: Any) -> Any:
+def to_json(value: Any) -> Any:
     """Dataclasses, tuples, bytes (0x hex) and wei (decimal text) as JSON's own types."""
     if hasattr(value, "__dataclass_fields__"):
         pairs = ((f.name, getattr(value, f.name)) for f in fields(value))
-        return {k: str(v) if k in _WEI_FIELDS else _plain(v) for k, v in pairs}
+        return {k: str(v) if k in _WEI_FIELDS else to_json(v) for k, v in pairs}
     if isinstance(value, bytes):
         return "0x" + value.hex()
     if isinstance(value, tuple | list):
-        return [_plain(item) for item in value]
+        return [to_json(item) for item in value]
     if isinstance(value, Mapping):
-        return {k: _plain(v) for k, v in value.items()}
+        return {k: to_json(v) for k, v in value.items()}
     return value
 
 

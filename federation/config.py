@@ -1,0 +1,262 @@
+"""The run spec: everything that makes two honest machines train, score and aggregate the same way.
+
+A spec is written as TOML or as changes to one (`inner.num_steps=20`), lives on IPFS as canonical JSON, is named on chain
+by its digest and is parsed here, once. JSON records hold no floats, so real numbers are decimal text ("0.001").
+"""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields, replace
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+from node.errors import ConfigError
+from node.records import canonical_json
+
+VERSION = 1
+BPS = 10_000
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelSpec:
+    """Which network is trained, on what shape of video."""
+
+    preset: str = "nano"
+    num_frames: int = 8
+    height: int = 32
+    """Pixels."""
+    width: int = 32
+    seed: int = 0
+    """Of the genesis checkpoint."""
+
+    def __post_init__(self) -> None:
+        _between("model.num_frames", self.num_frames, 1, 1024)
+        _between("model.height", self.height, 8, 4096)
+        _between("model.width", self.width, 8, 4096)
+
+
+@dataclass(frozen=True, kw_only=True)
+class InnerSpec:
+    """What a trainer does between two rounds: AdamW steps on its own shard."""
+
+    num_steps: int = 14
+    batch_size: int = 8
+    learning_rate: Decimal = Decimal("0.002")
+    weight_decay: Decimal = Decimal("0.01")
+
+    def __post_init__(self) -> None:
+        _between("inner.num_steps", self.num_steps, 1, 10_000)
+        _between("inner.batch_size", self.batch_size, 1, 4096)
+        _between("inner.learning_rate", self.learning_rate, Decimal("0.0000001"), Decimal(1))
+        _between("inner.weight_decay", self.weight_decay, Decimal(0), Decimal(1))
+
+
+@dataclass(frozen=True, kw_only=True)
+class WireSpec:
+    """How an update is compressed (SparseLoCo, arXiv 2508.15706)."""
+
+    top_k: int = 512
+    """Values kept of each block of 4096; 64 is the paper's 1.56 %."""
+    error_decay: Decimal = Decimal("0.95")
+
+    def __post_init__(self) -> None:
+        _between("wire.top_k", self.top_k, 1, 4096)
+        _between("wire.error_decay", self.error_decay, Decimal(0), Decimal(1))
+
+
+@dataclass(frozen=True, kw_only=True)
+class OuterSpec:
+    """How admitted updates become the next checkpoint."""
+
+    strategy: str = "sparseloco"
+    alpha: Decimal = Decimal(1)
+
+    def __post_init__(self) -> None:
+        _between("outer.alpha", self.alpha, Decimal("0.001"), Decimal(10))
+
+
+@dataclass(frozen=True, kw_only=True)
+class RoundSpec:
+    """The clock and the quorum of a round."""
+
+    min_updates: int = 2
+    """Fewer admitted updates close the round as failed."""
+    deadline_seconds: int = 60
+    """For the train phase, from the sending of the leases."""
+    grace_seconds: int = 15
+    """How long stragglers are waited for once `min_updates` are in."""
+    score_deadline_seconds: int = 60
+    cosign_deadline_seconds: int = 60
+
+    def __post_init__(self) -> None:
+        _between("round.min_updates", self.min_updates, 1, 10_000)
+        for f in ("deadline_seconds", "score_deadline_seconds", "cosign_deadline_seconds"):
+            _between(f"round.{f}", getattr(self, f), 1, 86_400)
+        _between("round.grace_seconds", self.grace_seconds, 0, 86_400)
+
+
+@dataclass(frozen=True, kw_only=True)
+class GateSpec:
+    """What is refused before it is scored."""
+
+    max_norm_ratio: Decimal = Decimal(10)
+    """Largest allowed L2 norm of an update over the median of the round's updates."""
+
+    def __post_init__(self) -> None:
+        _between("gate.max_norm_ratio", self.max_norm_ratio, Decimal(1), Decimal(1000))
+
+
+@dataclass(frozen=True, kw_only=True)
+class ScoreSpec:
+    """How evaluators measure an update."""
+
+    num_clips: int = 16
+    """Clips drawn from the score split."""
+    heldout_draws: int = 4
+    """Draws of (timestep, noise) per held-out clip."""
+    heldout_tolerance_bps: int = 100
+    """An evaluator co-signs a held-out loss this close to its own measurement."""
+
+    def __post_init__(self) -> None:
+        _between("score.num_clips", self.num_clips, 1, 4096)
+        _between("score.heldout_draws", self.heldout_draws, 1, 256)
+        _between("score.heldout_tolerance_bps", self.heldout_tolerance_bps, 0, BPS)
+
+
+@dataclass(frozen=True, kw_only=True)
+class RewardSpec:
+    """Who is paid what of a round's reward."""
+
+    per_round: int = 100 * 10**18
+    """Wei of the reward token."""
+    trainers_bps: int = 8_000
+    evaluators_bps: int = 2_000
+
+    def __post_init__(self) -> None:
+        _between("reward.per_round", self.per_round, 0, 2**96 - 1)
+        if self.trainers_bps + self.evaluators_bps != BPS or min(self.trainers_bps, self.evaluators_bps) < 0:
+            raise ConfigError(
+                f"reward: expected trainers_bps + evaluators_bps = {BPS}, got {self.trainers_bps} + {self.evaluators_bps}"
+            )
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunSpec:
+    """One run's rules. Equal specs have equal bytes, hence one CID."""
+
+    name: str = "demo"
+    model: ModelSpec = field(default_factory=ModelSpec)
+    inner: InnerSpec = field(default_factory=InnerSpec)
+    wire: WireSpec = field(default_factory=WireSpec)
+    outer: OuterSpec = field(default_factory=OuterSpec)
+    round: RoundSpec = field(default_factory=RoundSpec)
+    gate: GateSpec = field(default_factory=GateSpec)
+    score: ScoreSpec = field(default_factory=ScoreSpec)
+    reward: RewardSpec = field(default_factory=RewardSpec)
+
+    def to_bytes(self) -> bytes:
+        """Canonical JSON."""
+        return canonical_json({"version": VERSION, **_jsonable(asdict(self))})
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> RunSpec:
+        """Raises ConfigError naming the field."""
+        try:
+            raw = json.loads(data)
+        except ValueError as error:
+            raise ConfigError(f"run spec: expected JSON, got {data[:40]!r}") from error
+        if not isinstance(raw, dict) or raw.pop("version", None) != VERSION:
+            raise ConfigError(f"run spec: expected a JSON object of version {VERSION}, got {data[:60]!r}")
+        return _parse(raw)
+
+    @classmethod
+    def from_toml(cls, text: str) -> RunSpec:
+        """Raises ConfigError naming the line or the field."""
+        try:
+            return _parse(tomllib.loads(text, parse_float=str))
+        except tomllib.TOMLDecodeError as error:
+            raise ConfigError(f"run spec: not TOML: {error}") from error
+
+    def with_changes(self, changes: Mapping[str, str]) -> RunSpec:
+        """A spec with dotted settings replaced, e.g. {"inner.num_steps": "20"}."""
+        spec = self
+        for dotted, text in changes.items():
+            section, _, name = dotted.partition(".")
+            known = {f.name for f in fields(self)} - {"name"}
+            if section not in known or not name:
+                raise ConfigError(f"unknown setting {dotted!r}; expected SECTION.NAME with SECTION one of {sorted(known)}")
+            current = getattr(spec, section)
+            changed = _section(type(current), section, {**_jsonable(asdict(current)), name: text})
+            spec = replace(spec, **{section: changed})
+        return spec
+
+
+_SECTIONS: dict[str, type[Any]] = {
+    "model": ModelSpec,
+    "inner": InnerSpec,
+    "wire": WireSpec,
+    "outer": OuterSpec,
+    "round": RoundSpec,
+    "gate": GateSpec,
+    "score": ScoreSpec,
+    "reward": RewardSpec,
+}
+
+
+def _parse(raw: Mapping[str, Any]) -> RunSpec:
+    unknown = set(raw) - set(_SECTIONS) - {"name"}
+    if unknown:
+        raise ConfigError(f"run spec: unknown section {sorted(unknown)}; expected of {sorted(_SECTIONS)}")
+    name = raw.get("name", "demo")
+    if not isinstance(name, str) or not 0 < len(name) <= 64:
+        raise ConfigError(f"run spec: name: expected 1 to 64 characters, got {name!r}")
+    return RunSpec(name=name, **{k: _section(cls, k, raw.get(k, {})) for k, cls in _SECTIONS.items()})
+
+
+def _section(cls: type[Any], section: str, raw: Any) -> Any:
+    if not isinstance(raw, Mapping):
+        raise ConfigError(f"run spec: {section}: expected a table of settings, got {raw!r}")
+    known = {f.name: f.default for f in fields(cls)}
+    unknown = set(raw) - set(known)
+    if unknown:
+        raise ConfigError(f"unknown setting {section}.{sorted(unknown)[0]}; expected one of {sorted(known)}")
+    return cls(**{k: _value(f"{section}.{k}", v, known[k]) for k, v in raw.items()})
+
+
+def _value(where: str, raw: Any, default: Any) -> Any:
+    kind = type(default)
+    try:
+        if isinstance(raw, bool):
+            raise ValueError("a boolean")
+        value = kind(str(raw))
+        if isinstance(value, Decimal):
+            value = _normal(value)
+    except (ValueError, InvalidOperation) as error:
+        wanted = {int: "an integer", Decimal: "a decimal number"}.get(kind, "text")
+        raise ConfigError(f"{where}: expected {wanted} such as {default}, got {raw!r}") from error
+    return value
+
+
+def _normal(value: Decimal) -> Decimal:
+    """One spelling per number, so that equal specs have equal bytes."""
+    if not value.is_finite():
+        raise ValueError("not finite")
+    return Decimal(format(value.normalize(), "f"))
+
+
+def _jsonable(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {k: _jsonable(v) for k, v in value.items()}
+    if isinstance(value, Decimal):
+        return str(value)
+    if isinstance(value, int) and abs(value) > 2**53:
+        return str(value)
+    return value
+
+
+def _between(where: str, value: int | Decimal, low: int | Decimal, high: int | Decimal) -> None:
+    if not low <= value <= high:
+        raise ConfigError(f"{where}: expected {low} to {high}, got {value}")

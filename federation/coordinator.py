@@ -1,0 +1,129 @@
+"""What every phase of a round leans on: the coordinator's ports, its nodes, and the context of one round."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from flwr.serverapp import Grid
+
+from federation.config import RunSpec
+from federation.gate import Refused
+from federation.journal import Journal
+from federation.messages import HeldoutTask
+from model.checkpoint import Checkpoint, Tensors, read
+from node.errors import TenWingsError
+from node.ports import ContentStore, Ledger
+from node.records import Address, Cid, Member, Role, RunState
+from node.round_record import Refusal
+
+Progress = Callable[[str, Mapping[str, Any]], None]
+NODES_WAIT_SECONDS = 120.0
+FETCH_SECONDS = 20.0
+"""How long the coordinator waits for a client's object on IPFS."""
+
+
+class RoundFailed(Exception):
+    """This attempt of a round cannot be committed; the head stays."""
+
+    def __init__(self, reason: str, detail: str) -> None:
+        self.reason = reason
+        super().__init__(f"{reason}: {detail}")
+
+
+class RunStopped(TenWingsError):
+    """A round failed too often in a row."""
+
+
+@dataclass(kw_only=True)
+class Coordinator:
+    """The ports of whoever runs the rounds of one run over a Grid."""
+
+    grid: Grid
+    ledger: Ledger
+    store: ContentStore
+    heldout: Callable[[HeldoutTask], int]
+    """Measures a checkpoint's held-out loss in millionths; the coordinator itself has no torch."""
+    journal: Journal
+    run_id: int
+    progress: Progress
+    clock: Callable[[], float] = time.time
+    sleep: Callable[[float], None] = time.sleep
+
+    def nodes(self, role: Role, at_least: int) -> dict[int, Member]:
+        """Online nodes whose member holds `role`; waits until there are enough. Raises RoundFailed."""
+        give_up = self.clock() + NODES_WAIT_SECONDS
+        while True:
+            members = {m.account: m for m in self.ledger.members() if m.active and m.roles & role}
+            online = {n.node_id: members[Address(n.name)] for n in self.grid.get_nodes() if n.name in members}
+            chosen = _one_node_each(online)
+            if len(chosen) >= at_least:
+                return chosen
+            if self.clock() > give_up:
+                raise RoundFailed("too-few-nodes", f"expected {at_least} {role.name} nodes online, got {len(chosen)}")
+            self.sleep(0.5)
+
+    def member(self, account: Address) -> Member:
+        """Raises RoundFailed when the account is not (or no longer) registered."""
+        member = self.ledger.member(account)
+        if member is None:
+            raise RoundFailed("unknown-member", f"{account} is not in the registry")
+        return member
+
+
+@dataclass(kw_only=True)
+class RoundContext:
+    """One attempt at the round after the chain's head."""
+
+    coordinator: Coordinator
+    run: RunState
+    spec: RunSpec
+    base: Checkpoint
+    updates: dict[Address, Tensors] = field(default_factory=dict)
+    """Admitted updates, dense."""
+    timings_ms: dict[str, int] = field(default_factory=dict)
+
+    @classmethod
+    def open(cls, coordinator: Coordinator) -> RoundContext:
+        """The round that follows from the chain as it is now."""
+        run = coordinator.ledger.run(coordinator.run_id)
+        return cls(
+            coordinator=coordinator,
+            run=run,
+            spec=RunSpec.from_bytes(coordinator.store.get(run.spec_cid)),
+            base=read(coordinator.store.get(run.head_cid)),
+        )
+
+    @property
+    def number(self) -> int:
+        return self.run.head_round + 1
+
+    @property
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        return {name: tensor.shape for name, tensor in self.base.tensors.items()}
+
+    def tell(self, event: str, **details: Any) -> None:
+        """Report progress of this round."""
+        self.coordinator.progress(event, {"round": self.number, **details})
+
+    def refusal(self, account: Address, refused: Refused, phase: str, cid: Cid | None = None) -> Refusal:
+        """The record's line for a refused client."""
+        return refused.refusal(self.coordinator.member(account), phase, cid)
+
+    def time_part(self, part: str, started: float, work_ms: int = 0) -> float:
+        """Note the wall time of a part that began at `started`, and how much of it no node worked. Returns now."""
+        now = time.monotonic()
+        self.timings_ms[part] = round((now - started) * 1000)
+        if work_ms:
+            self.timings_ms[f"{part}_wait"] = max(0, self.timings_ms[part] - work_ms)
+        return now
+
+
+def _one_node_each(online: Mapping[int, Member]) -> dict[int, Member]:
+    """One node a member: the lowest node id, should a member run several."""
+    chosen: dict[Address, int] = {}
+    for node in sorted(online):
+        chosen.setdefault(online[node].account, node)
+    return {node: online[node] for node in sorted(chosen.values())}

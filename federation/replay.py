@@ -1,0 +1,226 @@
+"""Redoing a round from its record: what evaluators do before they co-sign and what an audit does years later.
+
+Everything comes from CIDs and from the chain; nothing from the coordinator's word. The first thing that does not hold
+raises `Refused("disagrees", ...)` or `AuditFailed` with the object's name, so that the culprit is known.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+from federation.config import RunSpec
+from federation.gate import Refused, check_member, check_receipt, check_sheet_covers, check_update
+from federation.merit import epoch_leaves
+from federation.outcome import Outcome, RoundInputs, outcome, round_reward
+from federation.receipts import check_sheet
+from federation.scoring import scoring_seed
+from model.checkpoint import read
+from node import cid as cids
+from node.errors import ContentCorrupt, ContentUnavailable, SignatureInvalid
+from node.ports import Ledger
+from node.proofs import contribution_tree, merit_tree
+from node.records import Cid, ContributionLeaf, EpochCommit, MeritLeaf, Role, RoundCommit
+from node.round_record import RoundRecord, ScoreSheet, merit_tree_to_bytes, tree_from_bytes, tree_to_bytes
+
+Fetch = Callable[[Cid], bytes]
+
+
+class Mismatch(Refused):
+    """A recorded thing that is not what its inputs make."""
+
+    def __init__(self, subject: str, detail: str) -> None:
+        self.subject = subject
+        super().__init__("disagrees", f"{subject}: {detail}")
+
+
+def fetch_as(fetch: Fetch, cid: Cid, subject: str) -> bytes:
+    """The bytes of `cid`; what is missing or flipped raises Mismatch with the object's name."""
+    try:
+        return fetch(cid)
+    except (ContentCorrupt, ContentUnavailable) as error:
+        raise Mismatch(subject, str(error)) from error
+
+
+def load_record(fetch: Fetch, commit: RoundCommit) -> RoundRecord:
+    """The record of a committed round, checked against its commit."""
+    record = parse_record(fetch, commit.record_cid)
+    if commit_of(record, commit.record_cid) != commit:
+        raise Mismatch("round record", f"expected the record of {commit}, got one of {record}")
+    return record
+
+
+def parse_record(fetch: Fetch, cid: Cid) -> RoundRecord:
+    """The record at `cid`."""
+    try:
+        return RoundRecord.from_bytes(fetch_as(fetch, cid, "round record"))
+    except ValueError as error:
+        raise Mismatch("round record", str(error)) from error
+
+
+def commit_of(record: RoundRecord, record_cid: Cid) -> RoundCommit:
+    """What evaluators sign and the chain keeps of a record."""
+    return RoundCommit(
+        run_id=record.run_id,
+        round=record.round,
+        spec_digest=cids.digest(record.spec_cid),
+        parent_digest=cids.digest(record.base_cid),
+        checkpoint_cid=record.checkpoint_cid,
+        contributions_root=record.contributions_root,
+        record_cid=record_cid,
+        num_clients=len(record.receipts),
+        reward=record.reward,
+        heldout_loss_micro=record.heldout_loss_micro,
+    )
+
+
+def redo(ledger: Ledger, fetch: Fetch, run_id: int, round_number: int, record_cid: Cid) -> tuple[RoundRecord, Outcome]:
+    """Gate, median, aggregate, outer step, leaves and root, from the CIDs. Raises Mismatch."""
+    record = parse_record(fetch, record_cid)
+    if (record.chain_id, record.run_id, record.round) != (ledger.chain_id(), run_id, round_number):
+        raise Mismatch("round record", f"expected run {run_id} round {round_number}, got {record.run_id}/{record.round}")
+    inputs = gather(ledger, fetch, record)
+    try:
+        result = outcome(inputs)
+    except ValueError as error:
+        raise Mismatch("updates", str(error)) from error
+    _compare(ledger, fetch, record, result)
+    return record, result
+
+
+def gather(ledger: Ledger, fetch: Fetch, record: RoundRecord) -> RoundInputs:
+    """Everything that decides the round, each piece checked. Raises Mismatch."""
+    spec = RunSpec.from_bytes(fetch_as(fetch, record.spec_cid, "run spec"))
+    base = read(fetch_as(fetch, record.base_cid, "parent checkpoint"))
+    shapes = {name: tensor.shape for name, tensor in base.tensors.items()}
+    updates = {}
+    for signed in record.receipts:
+        account = signed.receipt.account
+        subject = f"update of {account}"
+        try:
+            check_member(ledger.member(account), Role.TRAINER)
+            check_receipt(
+                signed,
+                account=account,
+                domain=ledger.domain("TrainingRuns"),
+                run_id=record.run_id,
+                round_number=record.round,
+                spec_cid=record.spec_cid,
+                base_cid=record.base_cid,
+            )
+            updates[account] = check_update(fetch_as(fetch, signed.update_cid, subject), shapes, spec.wire.top_k)
+        except Mismatch:
+            raise
+        except Refused as refused:
+            raise Mismatch(subject, str(refused)) from refused
+    return RoundInputs(
+        spec=spec,
+        run_id=record.run_id,
+        round=record.round,
+        base=base,
+        receipts={s.receipt.account: s.receipt for s in record.receipts},
+        updates=updates,
+        sheets=load_sheets(ledger, fetch, record),
+        member_ids={m.account: m.member_id for m in ledger.members()},
+        previous=previous_leaves(ledger, fetch, record.run_id, record.round),
+    )
+
+
+def load_sheets(ledger: Ledger, fetch: Fetch, record: RoundRecord) -> list[ScoreSheet]:
+    """The record's score sheets, signatures, coverage and seed checked. Raises Mismatch."""
+    block = ledger.block_at(record.seed_block_number)
+    if block.hash != record.seed_block_hash:
+        raise Mismatch("seed", f"expected block {block.number}'s hash 0x{block.hash.hex()}, got another")
+    seed = scoring_seed(block.hash, record.receipts)
+    digests = {s.receipt.account: s.receipt.update_digest for s in record.receipts}
+    sheets = []
+    for signed in record.sheets:
+        subject = f"score sheet of {signed.account}"
+        data = fetch_as(fetch, signed.cid, subject)
+        try:
+            check_member(ledger.member(signed.account), Role.EVALUATOR)
+            sheet = ScoreSheet.from_bytes(data)
+            check_sheet(ledger.domain("TrainingRuns"), sheet, signed)
+            check_sheet_covers(
+                sheet,
+                signed,
+                run_id=record.run_id,
+                round_number=record.round,
+                base_cid=record.base_cid,
+                seed=seed,
+                updates=digests,
+            )
+        except (Refused, ValueError, SignatureInvalid) as error:
+            raise Mismatch(subject, str(error)) from error
+        sheets.append(sheet)
+    return sheets
+
+
+def previous_leaves(ledger: Ledger, fetch: Fetch, run_id: int, round_number: int) -> list[ContributionLeaf]:
+    """Leaves of the round before; empty for the first."""
+    if round_number == 1:
+        return []
+    state = ledger.round(run_id, round_number - 1)
+    if state is None:
+        raise Mismatch("parent round", f"expected round {round_number - 1} on chain, there is none")
+    return load_leaves(fetch, load_record(fetch, state.commit))
+
+
+def load_leaves(fetch: Fetch, record: RoundRecord) -> list[ContributionLeaf]:
+    """The leaves of a record's tree."""
+    try:
+        return tree_from_bytes(fetch_as(fetch, record.tree_cid, "contributions tree"))
+    except ValueError as error:
+        raise Mismatch("contributions tree", str(error)) from error
+
+
+def _compare(ledger: Ledger, fetch: Fetch, record: RoundRecord, result: Outcome) -> None:
+    checkpoint_cid = cids.of(result.checkpoint)
+    if checkpoint_cid != record.checkpoint_cid:
+        raise Mismatch("checkpoint", f"expected {checkpoint_cid} from these updates, got {record.checkpoint_cid}")
+    if result.scores != record.scores:
+        raise Mismatch("scores", "expected the medians of the sheets, got others")
+    leaves = load_leaves(fetch, record)
+    if tree_to_bytes(leaves) != tree_to_bytes(list(result.leaves)):
+        raise Mismatch("contributions tree", _first_difference(leaves, result.leaves))
+    root = contribution_tree(ledger.domain("TrainingRuns"), result.leaves).root
+    if root != record.contributions_root:
+        raise Mismatch("contributions root", f"expected 0x{root.hex()}, got 0x{record.contributions_root.hex()}")
+    if record.reward != round_reward(result.leaves):
+        raise Mismatch("reward", f"expected {round_reward(result.leaves)} wei in all, got {record.reward}")
+
+
+def _first_difference(got: Sequence[ContributionLeaf], wanted: Sequence[ContributionLeaf]) -> str:
+    by_id: Mapping[int, ContributionLeaf] = {leaf.member_id: leaf for leaf in got}
+    for leaf in wanted:
+        if by_id.get(leaf.member_id) != leaf:
+            return f"leaf of member {leaf.member_id}: expected {leaf}, got {by_id.get(leaf.member_id)}"
+    return f"expected {len(wanted)} leaves, got {len(got)}"
+
+
+def epoch_of(
+    ledger: Ledger, fetch: Fetch, run_id: int, epoch: int, upto_round: int
+) -> tuple[EpochCommit, list[MeritLeaf]]:
+    """A merit epoch recomputed from the run's committed rounds."""
+    rounds = []
+    for number in range(1, upto_round + 1):
+        state = ledger.round(run_id, number)
+        if state is None:
+            raise Mismatch("merit epoch", f"expected round {number} on chain, there is none")
+        record = load_record(fetch, state.commit)
+        spec = RunSpec.from_bytes(fetch_as(fetch, record.spec_cid, "run spec"))
+        rounds.append((spec.reward, load_leaves(fetch, record)))
+    leaves = epoch_leaves(epoch, rounds)
+    if not leaves:
+        raise Mismatch("merit epoch", f"expected merit after round {upto_round}, there is none")
+    weights = [leaf.weight for leaf in leaves]
+    commit = EpochCommit(
+        epoch=epoch,
+        run_id=run_id,
+        upto_round=upto_round,
+        root=merit_tree(ledger.domain("MeritEpochs"), leaves).root,
+        total_weight=sum(weights),
+        max_weight=max(weights),
+        count=len(leaves),
+        tree_cid=cids.of(merit_tree_to_bytes(leaves)),
+    )
+    return commit, leaves

@@ -1,0 +1,246 @@
+"""What a node does when it is asked: train, score, co-sign. The only code of a round that needs torch.
+
+A resident lives between rounds (`federation.worker` keeps it in a process of its own): torch, decoded shards and the last
+checkpoint stay warm. It trusts the chain, not the coordinator: a task whose spec or base is not the chain's is refused.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from federation import replay
+from federation.config import RunSpec
+from federation.feedback import FeedbackFile
+from federation.gate import Refused, check_receipt, check_update, parse_receipt
+from federation.messages import CosignTask, EpochTask, HeldoutTask, ScoreTask, Task, TrainTask, task_to_json
+from federation.outer import outer_rule
+from federation.pseudo_gradient import pseudo_gradient
+from federation.receipts import sign_receipt, sign_sheet
+from federation.scoring import paired_score, scoring_seed, seed_to_int, to_micro
+from model.checkpoint import Checkpoint, Tensors, from_numpy, read
+from model.data.clips import Clips, concatenate
+from model.data.shards import unpack
+from model.evaluate.heldout import heldout_loss, paired_losses
+from model.job import TrainJob
+from model.train import train_inner
+from node import cid as cids
+from node.identity import Identity
+from node.ports import ContentStore, Ledger
+from node.records import Address, Cid, DatasetManifest, Receipt, RunState, ShardEntry, shards_of
+from node.round_record import ScoreSheet, SignedReceipt, to_json
+from node.typed_data import sign
+
+Reply = dict[str, Any]
+_MAX_CACHED = 64
+
+
+@dataclass(kw_only=True)
+class Resident:
+    """One node's trainer and evaluator."""
+
+    identity: Identity
+    ledger: Ledger
+    store: ContentStore
+    folder: Path
+    """Where the error feedback of its runs is kept."""
+    clock: Callable[[], float] = time.time
+
+    def __post_init__(self) -> None:
+        self._bytes: dict[Cid, bytes] = {}
+        self._clips: dict[Cid, Clips] = {}
+        self._heldout: dict[tuple[Cid, Cid], int] = {}
+
+    def handle(self, task: Task) -> Reply:
+        """Do the task; a refusal is a reply too: {"refused": reason code, "detail": text}."""
+        handlers: Mapping[str, Callable[[Any], Reply]] = {
+            "train": self.train,
+            "score": self.score,
+            "cosign": self.cosign,
+            "epoch": self.epoch,
+            "heldout": self.heldout,
+        }
+        started = self.clock()
+        try:
+            reply = handlers[task_to_json(task)["task"]](task)
+        except Refused as refused:
+            reply = {"refused": refused.reason, "detail": refused.detail}
+        return {**reply, "work_ms": round((self.clock() - started) * 1000)}
+
+    # train
+
+    def train(self, task: TrainTask) -> Reply:
+        """Inner steps on the leased shards; the update goes to IPFS, the signed receipt into the reply."""
+        run, spec = self._run(task.run_id, task.spec_cid, task.base_cid)
+        base = read(self._get(task.base_cid))
+        clips = concatenate([self._shard(cid) for cid in task.shards])
+        result = train_inner(
+            self._get(task.base_cid),
+            clips,
+            train_job(spec, run.run_id, task.round, self.identity.address),
+            out_of_time=lambda: self.clock() > task.deadline - 1,
+        )
+        difference = pseudo_gradient(base.tensors, read(result.end_state).tensors)
+        payload = self._compress(run, spec, task.round, difference)
+        update_cid = self.store.put(payload)
+        receipt = Receipt(
+            run_id=run.run_id,
+            round=task.round,
+            account=self.identity.address,
+            spec_digest=cids.digest(task.spec_cid),
+            base_digest=cids.digest(task.base_cid),
+            update_digest=cids.digest(update_cid),
+            num_samples=result.num_samples,
+            num_steps=result.num_steps,
+            start_loss_micro=to_micro(result.start_loss),
+            end_loss_micro=to_micro(result.end_loss),
+        )
+        signed = sign_receipt(self.identity, self.ledger.domain("TrainingRuns"), receipt, update_cid)
+        return {"receipt": to_json(signed)}
+
+    def _compress(self, run: RunState, spec: RunSpec, round_number: int, difference: Tensors) -> bytes:
+        file = FeedbackFile(path=self.folder / f"feedback-{run.run_id}.bin", wire=spec.wire)
+        return file.compress(
+            difference,
+            round_number=round_number,
+            was_counted=lambda number, digest: self._counted(run, number, digest),
+        )
+
+    def _counted(self, run: RunState, round_number: int, update_digest: bytes) -> bool:
+        """Did the update we sent in that round enter its commit?"""
+        state = self.ledger.round(run.run_id, round_number)
+        if state is None:
+            return False
+        record = replay.load_record(self.store.get, state.commit)
+        return any(s.receipt.update_digest == update_digest for s in record.receipts)
+
+    # score
+
+    def score(self, task: ScoreTask) -> Reply:
+        """Every admitted update alone on the base, against the base, on the same draws."""
+        run, spec = self._run(task.run_id, task.spec_cid, task.base_cid)
+        receipts = [parse_receipt(raw) for raw in task.receipts]
+        base = read(self._get(task.base_cid))
+        candidates = [self._candidate(spec, base, task, signed) for signed in receipts]
+        seed = scoring_seed(self.ledger.block_at(task.seed_block_number).hash, receipts)
+        losses = paired_losses(
+            self._get(task.base_cid), candidates, self._score_clips(run, spec, seed), seed=seed_to_int(seed), num_draws=2
+        )
+        sheet = ScoreSheet(
+            run_id=run.run_id,
+            round=task.round,
+            account=self.identity.address,
+            base_cid=task.base_cid,
+            seed=seed,
+            base_loss_micro=to_micro(float(losses.base.mean())),
+            num_draws=len(losses.base),
+            scores=tuple(
+                paired_score(s.receipt.account, s.receipt.update_digest, list(losses.base), list(row))
+                for s, row in sorted(zip(receipts, losses.candidates, strict=True), key=lambda p: p[0].receipt.account)
+            ),
+        )
+        cid = self.store.put(sheet.to_bytes())
+        return {"sheet": to_json(sign_sheet(self.identity, self.ledger.domain("TrainingRuns"), sheet, cid))}
+
+    def _candidate(self, spec: RunSpec, base: Checkpoint, task: ScoreTask, signed: SignedReceipt) -> bytes:
+        """The base with one update applied; a receipt that does not hold is refused here too."""
+        check_receipt(
+            signed,
+            account=signed.receipt.account,
+            domain=self.ledger.domain("TrainingRuns"),
+            run_id=task.run_id,
+            round_number=task.round,
+            spec_cid=task.spec_cid,
+            base_cid=task.base_cid,
+        )
+        shapes = {name: tensor.shape for name, tensor in base.tensors.items()}
+        update = check_update(self.store.get(signed.update_cid), shapes, spec.wire.top_k)
+        stepped = outer_rule(spec.outer.strategy)(base.tensors, update, float(spec.outer.alpha))
+        return from_numpy(stepped, base.config)
+
+    def _score_clips(self, run: RunState, spec: RunSpec, seed: bytes) -> Clips:
+        clips = concatenate([self._shard(entry.cid) for entry in self._entries(run, "score")])
+        order = sorted(range(len(clips)), key=lambda i: hashlib.sha256(seed + i.to_bytes(4, "big")).digest())
+        return clips.take(sorted(order[: spec.score.num_clips]))
+
+    # co-sign
+
+    def cosign(self, task: CosignTask) -> Reply:
+        """Redo the whole round of a record; sign the commit that follows from it, or say what differs."""
+        record, result = replay.redo(self.ledger, self.store.get, task.run_id, task.round, task.record_cid)
+        run, spec = self._run(task.run_id, record.spec_cid, record.base_cid)
+        self._bytes[record.checkpoint_cid] = result.checkpoint
+        measured = self._heldout_loss(run, spec, record.checkpoint_cid)
+        allowed = max(1, measured * spec.score.heldout_tolerance_bps // 10_000)
+        if abs(measured - record.heldout_loss_micro) > allowed:
+            raise Refused("disagrees", f"held-out loss: expected {measured} +- {allowed}, got {record.heldout_loss_micro}")
+        commit = replay.commit_of(record, task.record_cid)
+        return {"signature": sign(self.identity, self.ledger.domain("TrainingRuns"), commit).hex()}
+
+    def epoch(self, task: EpochTask) -> Reply:
+        """Recompute a merit epoch from the committed rounds and sign it."""
+        commit, _ = replay.epoch_of(self.ledger, self.store.get, task.run_id, task.epoch, task.upto_round)
+        return {"signature": sign(self.identity, self.ledger.domain("MeritEpochs"), commit).hex()}
+
+    def heldout(self, task: HeldoutTask) -> Reply:
+        """Held-out loss of a checkpoint, in millionths."""
+        run = self.ledger.run(task.run_id)
+        spec = RunSpec.from_bytes(self._get(task.spec_cid))
+        return {"heldout_loss_micro": self._heldout_loss(run, spec, task.checkpoint_cid)}
+
+    def _heldout_loss(self, run: RunState, spec: RunSpec, checkpoint_cid: Cid) -> int:
+        key = (run.params.spec_cid, checkpoint_cid)
+        if key not in self._heldout:
+            clips = concatenate([self._shard(entry.cid) for entry in self._entries(run, "heldout")])
+            seed = seed_to_int(run.params.dataset_digest)
+            loss = heldout_loss(self._get(checkpoint_cid), clips, seed=seed, num_draws=spec.score.heldout_draws)
+            self._heldout[key] = to_micro(loss)
+        return self._heldout[key]
+
+    # what the chain and IPFS hold
+
+    def _run(self, run_id: int, spec_cid: Cid, base_cid: Cid) -> tuple[RunState, RunSpec]:
+        """The run as the chain has it; a task that differs is refused."""
+        run = self.ledger.run(run_id)
+        if spec_cid != run.spec_cid:
+            raise Refused("wrong-spec", f"expected the chain's spec {run.spec_cid}, got {spec_cid}")
+        if base_cid != run.head_cid:
+            raise Refused("stale-base", f"expected the chain's head {run.head_cid}, got {base_cid}")
+        return run, RunSpec.from_bytes(self._get(spec_cid))
+
+    def _entries(self, run: RunState, split: str) -> list[ShardEntry]:
+        artifact = self.ledger.artifact(run.params.dataset_digest)
+        if artifact is None:
+            raise Refused("unavailable", f"expected a registered dataset 0x{run.params.dataset_digest.hex()}")
+        entries = list(shards_of(DatasetManifest.from_bytes(self._get(artifact.cid)), split))
+        if not entries:
+            raise Refused("unavailable", f"expected shards of the split {split!r} in dataset {artifact.cid}, got none")
+        return entries
+
+    def _shard(self, cid: Cid) -> Clips:
+        if cid not in self._clips:
+            self._clips[cid] = unpack(self.store.get(cid))
+        return self._clips[cid]
+
+    def _get(self, cid: Cid) -> bytes:
+        if cid not in self._bytes:
+            while len(self._bytes) >= _MAX_CACHED:
+                self._bytes.pop(next(iter(self._bytes)))
+            self._bytes[cid] = self.store.get(cid)
+        return self._bytes[cid]
+
+
+def train_job(spec: RunSpec, run_id: int, round_number: int, account: Address) -> TrainJob:
+    """The inner loop's settings; the seed is the account's own for this round."""
+    text = f"tenwings inner {run_id} {round_number} {account}"
+    return TrainJob(
+        num_steps=spec.inner.num_steps,
+        batch_size=spec.inner.batch_size,
+        learning_rate=float(spec.inner.learning_rate),
+        weight_decay=float(spec.inner.weight_decay),
+        seed=seed_to_int(hashlib.sha256(text.encode()).digest()),
+    )

@@ -1,0 +1,96 @@
+"""A node's resident process: holds torch, shards and checkpoints between messages, spoken to over a local socket.
+
+Flower starts a new process for every message; importing torch there each time would cost more than the work. So the
+ClientApp is thin and passes each task to this process: `python -m federation.worker --home HOME --member NAME`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import os
+import traceback
+from collections.abc import Callable, Mapping
+from multiprocessing.connection import Client, Listener
+from pathlib import Path
+from typing import Any
+
+from node.config import Home
+from node.errors import DaemonUnavailable, TenWingsError
+
+log = logging.getLogger("tenwings.worker")
+Handler = Callable[[Mapping[str, Any]], dict[str, Any]]
+COORDINATOR = "coordinator"
+"""The node name of the machine that runs the rounds."""
+
+
+def ask(socket: Path, request: Mapping[str, Any]) -> dict[str, Any]:
+    """One request, one reply, as JSON. Raises DaemonUnavailable when the worker is down or fails."""
+    try:
+        with Client(str(socket), family="AF_UNIX") as connection:
+            connection.send_bytes(json.dumps(request).encode())
+            reply = json.loads(connection.recv_bytes())
+    except (OSError, EOFError) as error:
+        raise DaemonUnavailable(
+            f"expected this node's worker at {socket}, it does not answer ({error}); is the node started?"
+        ) from error
+    if not isinstance(reply, dict):
+        raise DaemonUnavailable(f"expected a JSON object from the worker at {socket}, got {type(reply).__name__}")
+    if "error" in reply:
+        raise DaemonUnavailable(f"the worker at {socket} failed: {reply['error']}")
+    return reply
+
+
+def serve(socket: Path, handle: Handler) -> None:
+    """Answer requests one after another, for ever. A request that fails is answered with its error."""
+    socket.unlink(missing_ok=True)
+    with Listener(str(socket), family="AF_UNIX") as listener:
+        socket.chmod(0o600)
+        log.info("worker ready at %s", socket)
+        while True:
+            try:
+                with listener.accept() as connection:
+                    reply = _answer(connection.recv_bytes(), handle)
+                    connection.send_bytes(json.dumps(reply).encode())
+            except (OSError, EOFError) as error:
+                log.warning("a client went away: %s", error)
+
+
+def _answer(request: bytes, handle: Handler) -> dict[str, Any]:
+    try:
+        return handle(json.loads(request))
+    except (TenWingsError, ValueError, RuntimeError, ArithmeticError, OSError) as error:
+        log.error("request failed: %s", traceback.format_exc())
+        return {"error": f"{type(error).__name__}: {error}"}
+
+
+def resident_handler(home: Home, name: str) -> Handler:
+    """The handler of a member's node, or of the coordinator's (which measures held-out losses)."""
+    import torch
+
+    from federation.messages import task_from_json
+    from federation.resident import Resident
+    from node.wiring import open_identity, open_ledger, open_store
+
+    torch.set_num_threads(int(os.environ.get("TENWINGS_THREADS", "1")))
+    identity = open_identity(home, name)
+    resident = Resident(
+        identity=identity, ledger=open_ledger(home, identity), store=open_store(home, name), folder=home.member(name).root
+    )
+    return lambda request: resident.handle(task_from_json(dict(request)))
+
+
+def main() -> None:
+    """Serve until stopped."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--home", type=Path, required=True)
+    parser.add_argument("--member", required=True)
+    arguments = parser.parse_args()
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s")
+    home = Home(arguments.home)
+    serve(home.member(arguments.member).worker_socket, resident_handler(home, arguments.member))
+
+
+if __name__ == "__main__":
+    main()
