@@ -20,8 +20,10 @@ interface Vm {
     function addr(uint256 privateKey) external pure returns (address);
     function assume(bool condition) external pure;
     function chainId(uint256 newChainId) external;
+    function deployCode(string calldata artifact, bytes calldata arguments) external returns (address);
     function envOr(string calldata name, bool defaultValue) external view returns (bool);
     function etch(address target, bytes calldata newRuntimeBytecode) external;
+    function expectRevert() external;
     function expectRevert(bytes calldata revertData) external;
     function expectPartialRevert(bytes4 selector) external;
     function getRecordedLogs() external returns (Log[] memory);

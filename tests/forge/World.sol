@@ -1,0 +1,344 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity 0.8.37;
+
+import {TimelockController} from "@openzeppelin/contracts/governance/TimelockController.sol";
+
+import {Check} from "./Check.sol";
+import {Trees} from "./Trees.sol";
+import {ArtifactRegistry} from "contracts/ArtifactRegistry.sol";
+import {MemberRegistry} from "contracts/MemberRegistry.sol";
+import {MeritEpochs} from "contracts/MeritEpochs.sol";
+import {RewardToken} from "contracts/RewardToken.sol";
+import {RewardVault} from "contracts/RewardVault.sol";
+import {TenWingsGovernor} from "contracts/TenWingsGovernor.sol";
+import {TrainingRuns} from "contracts/TrainingRuns.sol";
+import {IArtifactRegistry} from "contracts/interfaces/IArtifactRegistry.sol";
+import {IMemberRegistry} from "contracts/interfaces/IMemberRegistry.sol";
+import {IMeritEpochs} from "contracts/interfaces/IMeritEpochs.sol";
+import {IRewardVault} from "contracts/interfaces/IRewardVault.sol";
+import {ITrainingRuns} from "contracts/interfaces/ITrainingRuns.sol";
+
+/// @title A deployed Ten Wings with a cast: three trainers, four evaluators (K = 3), one open and funded run.
+/// @notice Typed data is hashed here from the type strings by hand, apart from the contracts.
+abstract contract World is Check {
+    uint256 internal constant START = 1_800_000_000;
+    uint64 internal constant LATER = uint64(START + 1000 days);
+    uint8 internal constant TRAINER = 1;
+    uint8 internal constant EVALUATOR = 2;
+    uint8 internal constant CURATOR = 4;
+    uint32 internal constant DISPUTE_WINDOW = 1 days;
+    uint32 internal constant FINALITY_DELAY = 2 days;
+    uint48 internal constant VOTING_DELAY = 1 hours;
+    uint32 internal constant VOTING_PERIOD = 3 days;
+    uint256 internal constant TIMELOCK_DELAY = 1 days;
+    uint8 internal constant K = 3;
+    uint96 internal constant REWARD_CAP = 1000e18;
+    uint256 internal constant BUDGET = 10_000e18;
+    uint256 internal constant ADMITTER_KEY = 0xAD317;
+    uint256 internal constant OUTSIDER_KEY = 0x0751DE;
+    uint256 internal constant RUN = 1;
+
+    address internal immutable ADMIN = address(0xAD);
+    address internal immutable COORDINATOR = address(0xC0);
+    address internal immutable RELAYER = address(0x5E1A7);
+
+    MemberRegistry internal members;
+    ArtifactRegistry internal artifacts;
+    TrainingRuns internal runs;
+    RewardToken internal token;
+    RewardVault internal vault;
+    MeritEpochs internal epochs;
+    TimelockController internal timelock;
+    TenWingsGovernor internal governor;
+
+    uint256[3] internal trainerKeys = [uint256(0x7A1), 0x7A2, 0x7A3];
+    uint256[4] internal evaluatorKeys = [uint256(0xE1), 0xE2, 0xE3, 0xE4]; // sorted by address in setUp
+    uint256[3] internal weights = [uint256(50), 30, 20];
+    bytes32 internal dataset = keccak256("dataset");
+
+    function setUp() public virtual {
+        vm.warp(START);
+        _deploy();
+        _grant();
+        _joinAll();
+        _openRun();
+    }
+
+    // The cast.
+
+    function _joinAll() private {
+        for (uint256 i = 0; i < trainerKeys.length; ++i) join(trainerKeys[i], TRAINER);
+        for (uint256 i = 1; i < evaluatorKeys.length; ++i) {
+            for (uint256 j = i; j > 0 && vm.addr(evaluatorKeys[j]) < vm.addr(evaluatorKeys[j - 1]); --j) {
+                (evaluatorKeys[j], evaluatorKeys[j - 1]) = (evaluatorKeys[j - 1], evaluatorKeys[j]);
+            }
+        }
+        for (uint256 i = 0; i < evaluatorKeys.length; ++i) join(evaluatorKeys[i], EVALUATOR);
+    }
+
+    function join(uint256 key, uint8 roles) internal returns (uint256 memberId) {
+        IMemberRegistry.JoinRequest memory request = joinRequest(key, roles);
+        return members.join(request, signJoin(key, request), signVoucher(ADMITTER_KEY, request));
+    }
+
+    function joinRequest(uint256 key, uint8 roles) internal pure returns (IMemberRegistry.JoinRequest memory) {
+        return IMemberRegistry.JoinRequest(vm.addr(key), roles, keccak256(abi.encode("node key", key)), "Ada", LATER);
+    }
+
+    function trainer(uint256 i) internal view returns (address) {
+        return vm.addr(trainerKeys[i]);
+    }
+
+    function trainerId(uint256 i) internal pure returns (uint256) {
+        return i + 1;
+    }
+
+    // Typed data.
+
+    function typed(string memory name, address verifier, bytes32 structHash) internal view returns (bytes32) {
+        bytes32 domain = keccak256(
+            abi.encode(
+                keccak256("EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)"),
+                keccak256(bytes(name)),
+                keccak256("1"),
+                block.chainid,
+                verifier
+            )
+        );
+        return keccak256(abi.encodePacked(hex"1901", domain, structHash));
+    }
+
+    function sign(uint256 key, bytes32 digest) internal pure returns (bytes memory) {
+        (uint8 v, bytes32 r, bytes32 s) = vm.sign(key, digest);
+        return abi.encodePacked(r, s, v);
+    }
+
+    /// @dev The other signature of the same key over the same digest: (r, n - s, flipped v).
+    function malleated(bytes memory signature) internal pure returns (bytes memory) {
+        bytes32 r;
+        bytes32 s;
+        (r, s) = abi.decode(abi.encodePacked(signature, new bytes(31)), (bytes32, bytes32));
+        uint256 order = 0xfffffffffffffffffffffffffffffffebaaedce6af48a03bbfd25e8cd0364141;
+        uint8 v = uint8(signature[64]) == 27 ? 28 : 27;
+        return abi.encodePacked(r, bytes32(order - uint256(s)), v);
+    }
+
+    function signJoin(uint256 key, IMemberRegistry.JoinRequest memory r) internal view returns (bytes memory) {
+        bytes32 typehash =
+            keccak256("JoinRequest(address account,uint8 roles,bytes32 nodeKeyDigest,string name,uint64 deadline)");
+        bytes32 structHash =
+            keccak256(abi.encode(typehash, r.account, r.roles, r.nodeKeyDigest, keccak256(bytes(r.name)), r.deadline));
+        return sign(key, typed("TenWings MemberRegistry", address(members), structHash));
+    }
+
+    function signVoucher(uint256 key, IMemberRegistry.JoinRequest memory r) internal view returns (bytes memory) {
+        bytes32 typehash = keccak256("Voucher(address account,uint8 roles,uint64 deadline)");
+        bytes32 structHash = keccak256(abi.encode(typehash, r.account, r.roles, r.deadline));
+        return sign(key, typed("TenWings MemberRegistry", address(members), structHash));
+    }
+
+    function signRegistration(uint256 key, IArtifactRegistry.Registration memory r)
+        internal
+        view
+        returns (bytes memory)
+    {
+        bytes32 typehash = keccak256(
+            "Registration(address account,uint8 kind,bytes cid,string licence,bytes32[] parents,uint64 deadline)"
+        );
+        bytes32 structHash = keccak256(
+            abi.encode(
+                typehash,
+                r.account,
+                r.kind,
+                keccak256(r.cid),
+                keccak256(bytes(r.licence)),
+                keccak256(abi.encodePacked(r.parents)),
+                r.deadline
+            )
+        );
+        return sign(key, typed("TenWings ArtifactRegistry", address(artifacts), structHash));
+    }
+
+    function roundDigest(ITrainingRuns.RoundCommit memory c) internal view returns (bytes32) {
+        bytes32 typehash = keccak256(
+            "RoundCommit(uint256 runId,uint32 round,bytes32 specDigest,bytes32 parentDigest,bytes checkpointCid,bytes32 contributionsRoot,bytes recordCid,uint32 numClients,uint96 reward,uint64 heldoutLossMicro)"
+        );
+        bytes memory first = abi.encode(typehash, c.runId, c.round, c.specDigest, c.parentDigest);
+        bytes memory second = abi.encode(
+            keccak256(c.checkpointCid),
+            c.contributionsRoot,
+            keccak256(c.recordCid),
+            c.numClients,
+            c.reward,
+            c.heldoutLossMicro
+        );
+        return typed("TenWings TrainingRuns", address(runs), keccak256(bytes.concat(first, second)));
+    }
+
+    function epochDigest(IMeritEpochs.EpochCommit memory c) internal view returns (bytes32) {
+        bytes32 typehash = keccak256(
+            "EpochCommit(uint256 epoch,uint256 runId,uint32 uptoRound,bytes32 root,uint128 totalWeight,uint128 maxWeight,uint32 count,bytes treeCid)"
+        );
+        bytes memory first = abi.encode(typehash, c.epoch, c.runId, c.uptoRound, c.root);
+        bytes memory second = abi.encode(c.totalWeight, c.maxWeight, c.count, keccak256(c.treeCid));
+        return typed("TenWings MeritEpochs", address(epochs), keccak256(bytes.concat(first, second)));
+    }
+
+    /// @dev The first `count` evaluators' signatures, ordered by signer.
+    function cosign(bytes32 digest, uint256 count) internal view returns (bytes[] memory signatures) {
+        signatures = new bytes[](count);
+        for (uint256 i = 0; i < count; ++i) signatures[i] = sign(evaluatorKeys[i], digest);
+    }
+
+    // Actions.
+
+    function cid(bytes32 digest) internal pure returns (bytes memory) {
+        return abi.encodePacked(hex"01551220", digest);
+    }
+
+    function nextCommit(bytes32 contributionsRoot, uint32 numClients, uint96 reward)
+        internal
+        view
+        returns (ITrainingRuns.RoundCommit memory)
+    {
+        (uint32 last, bytes32 parent) = runs.head(RUN);
+        (, bytes32 spec) = runs.specOf(RUN);
+        return ITrainingRuns.RoundCommit({
+            runId: RUN,
+            round: last + 1,
+            specDigest: spec,
+            parentDigest: parent,
+            checkpointCid: cid(keccak256(abi.encode("checkpoint", last + 1))),
+            contributionsRoot: contributionsRoot,
+            recordCid: cid(keccak256(abi.encode("record", last + 1))),
+            numClients: numClients,
+            reward: reward,
+            heldoutLossMicro: 123_456
+        });
+    }
+
+    function commitRound(bytes32 contributionsRoot, uint96 reward) internal returns (uint32) {
+        ITrainingRuns.RoundCommit memory commit = nextCommit(contributionsRoot, 3, reward);
+        runs.commitRound(commit, cosign(roundDigest(commit), K));
+        return commit.round;
+    }
+
+    /// @dev What trainer `i` did in `round`, with `cumulative` wei earned so far.
+    function leafOf(uint32 round, uint256 i, uint128 cumulative) internal view returns (IRewardVault.Leaf memory) {
+        return IRewardVault.Leaf(
+            RUN, round, trainerId(i), trainer(i), 640, 30, -12, keccak256("update"), cumulative, cumulative
+        );
+    }
+
+    function meritHashes(uint256 epoch) internal view returns (bytes32[] memory hashes) {
+        hashes = new bytes32[](trainerKeys.length);
+        for (uint256 i = 0; i < hashes.length; ++i) {
+            hashes[i] = epochs.leafHash(epoch, trainerId(i), trainer(i), weights[i] ** 2, weights[i]);
+        }
+    }
+
+    function nextEpoch() internal view returns (IMeritEpochs.EpochCommit memory) {
+        uint256 epoch = epochs.numEpochs() + 1;
+        (uint32 last,) = runs.head(RUN);
+        return IMeritEpochs.EpochCommit({
+            epoch: epoch,
+            runId: RUN,
+            uptoRound: last,
+            root: Trees.root(meritHashes(epoch)),
+            totalWeight: 100,
+            maxWeight: 50,
+            count: 3,
+            treeCid: cid(keccak256("tree"))
+        });
+    }
+
+    function commitEpoch() internal {
+        IMeritEpochs.EpochCommit memory commit = nextEpoch();
+        epochs.commitEpoch(commit, cosign(epochDigest(commit), K));
+    }
+
+    /// @dev Brings the world to where votes count: a final round, a final epoch.
+    function earnMerit() internal {
+        commitRound(keccak256("contributions"), 0);
+        vm.warp(block.timestamp + DISPUTE_WINDOW);
+        commitEpoch();
+        vm.warp(block.timestamp + FINALITY_DELAY);
+    }
+
+    /// @dev The params of trainer `i`'s ballot.
+    function ballot(uint256 epoch, uint256 i) internal view returns (bytes memory) {
+        bytes32[] memory hashes = meritHashes(epoch);
+        return abi.encode(trainerId(i), weights[i] ** 2, weights[i], Trees.proof(hashes, hashes[i]));
+    }
+
+    // Deployment.
+
+    function _deploy() private {
+        string[] memory licences = new string[](2);
+        licences[0] = "CC-BY-4.0";
+        licences[1] = "Apache-2.0";
+        members = MemberRegistry(vm.deployCode("MemberRegistry.sol", abi.encode(ADMIN)));
+        artifacts = ArtifactRegistry(vm.deployCode("ArtifactRegistry.sol", abi.encode(members, ADMIN, licences)));
+        runs = TrainingRuns(vm.deployCode("TrainingRuns.sol", abi.encode(members, artifacts, ADMIN)));
+        token = RewardToken(vm.deployCode("RewardToken.sol", abi.encode(ADMIN, 1_000_000e18)));
+        vault = RewardVault(vm.deployCode("RewardVault.sol", abi.encode(token, runs)));
+        epochs = MeritEpochs(vm.deployCode("MeritEpochs.sol", abi.encode(members, runs, FINALITY_DELAY)));
+        address[] memory anyone = new address[](1);
+        timelock = TimelockController(
+            payable(
+                vm.deployCode(
+                    "TimelockController.sol", abi.encode(TIMELOCK_DELAY, new address[](0), anyone, ADMIN)
+                )
+            )
+        );
+        governor = TenWingsGovernor(
+            payable(
+                vm.deployCode(
+                    "TenWingsGovernor.sol",
+                    abi.encode(members, epochs, timelock, VOTING_DELAY, VOTING_PERIOD, uint256(2000))
+                )
+            )
+        );
+    }
+
+    function _grant() private {
+        bytes32 governance = runs.GOVERNANCE_ROLE();
+        _grantOn(address(members), members.ADMITTER_ROLE(), vm.addr(ADMITTER_KEY));
+        _grantOn(address(members), governance, address(timelock));
+        _grantOn(address(artifacts), governance, address(timelock));
+        _grantOn(address(runs), governance, address(timelock));
+        _grantOn(address(runs), runs.CURATOR_ROLE(), COORDINATOR);
+        _grantOn(address(timelock), timelock.PROPOSER_ROLE(), address(governor));
+        _grantOn(address(timelock), timelock.CANCELLER_ROLE(), address(governor));
+    }
+
+    function _grantOn(address target, bytes32 role, address account) private {
+        vm.prank(ADMIN);
+        MemberRegistry(target).grantRole(role, account);
+    }
+
+    function _openRun() private {
+        IArtifactRegistry.Registration memory registration = IArtifactRegistry.Registration(
+            trainer(0), uint8(IArtifactRegistry.Kind.Dataset), cid(dataset), "CC-BY-4.0", new bytes32[](0), LATER
+        );
+        artifacts.register(registration, signRegistration(trainerKeys[0], registration));
+        vm.prank(COORDINATOR);
+        runs.createRun(runParams());
+        vm.prank(ADMIN);
+        token.approve(address(vault), BUDGET);
+        vm.prank(ADMIN);
+        vault.fund(RUN, BUDGET);
+    }
+
+    function runParams() internal view returns (ITrainingRuns.RunParams memory) {
+        return ITrainingRuns.RunParams({
+            name: "first flight",
+            specCid: cid(keccak256("spec 1")),
+            genesisCid: cid(keccak256("genesis")),
+            datasetDigest: dataset,
+            rewardCap: REWARD_CAP,
+            quorum: K,
+            disputeWindowSeconds: DISPUTE_WINDOW
+        });
+    }
+}
