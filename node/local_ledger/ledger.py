@@ -1,0 +1,283 @@
+"""The ledger port over the in-memory contracts."""
+
+from __future__ import annotations
+
+import copy
+import threading
+from bisect import bisect_left
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+from node import governance
+from node.deployment import DeploySettings
+from node.local_ledger.contracts import Contracts
+from node.local_ledger.journal import Entry, Journal
+from node.local_ledger.world import Clock, Tx, World, wall_clock
+from node.records import (
+    Action,
+    Address,
+    Artifact,
+    Ballot,
+    Block,
+    Cid,
+    ContributionLeaf,
+    Domain,
+    EpochCommit,
+    Event,
+    JoinRequest,
+    Member,
+    Proposal,
+    ProposalStatement,
+    Registration,
+    RoundCommit,
+    RoundState,
+    RunParams,
+    RunState,
+)
+
+DEFAULT_CHAIN_ID = 31337
+
+T = TypeVar("T")
+
+
+class _Chain:
+    """What all views of one local chain share."""
+
+    def __init__(self, settings: DeploySettings, world: World, journal: Journal | None) -> None:
+        self.settings = settings
+        self.world = world
+        self.journal = journal
+        self.lock = threading.RLock()
+        self.contracts = Contracts(world, settings)
+        world.transact(settings.operator, b"deployment", lambda tx: self.contracts.announce(tx, settings))
+
+
+class LocalLedger:
+    """An in-memory twin of the chain: same rules, error names, signatures and events; no daemon.
+
+    Reads and writes are safe from several threads. Writes are sent by `sender`; `acting_as` gives the same chain to
+    another account. Contract wallets (ERC-1271) and events of roles at deployment do not exist here.
+    """
+
+    def __init__(
+        self,
+        settings: DeploySettings,
+        *,
+        clock: Clock = wall_clock,
+        chain_id: int = DEFAULT_CHAIN_ID,
+        journal: Path | None = None,
+    ) -> None:
+        """A new chain whose sender is the operator. Raises ConfigError when the journal's file exists or cannot be
+        written."""
+        start = clock()
+        world = World(chain_id=chain_id, clock=lambda: start)
+        book = None if journal is None else Journal(journal)
+        if book is not None:
+            book.start(settings, chain_id, start)
+        self._chain = _Chain(settings, world, book)
+        self.sender = settings.operator
+        world.clock = clock
+
+    @classmethod
+    def open(cls, journal: Path, *, clock: Clock = wall_clock) -> LocalLedger:
+        """The chain that a journal holds, to be continued. Raises ConfigError when the file is no journal,
+        LedgerRefused when it does not keep the rules."""
+        settings, chain_id, at, entries = Journal(journal).read()
+        ledger = cls(settings, clock=lambda: at, chain_id=chain_id)
+        for entry in entries:
+            ledger._replay(entry)
+        ledger._chain.world.clock = clock
+        ledger._chain.journal = Journal(journal)
+        return ledger
+
+    def acting_as(self, sender: Address) -> LocalLedger:
+        """The same chain, with writes sent by `sender`."""
+        view = copy.copy(self)
+        view.sender = sender
+        return view
+
+    def mine(self) -> Block:
+        """Append an empty block."""
+        with self._chain.lock:
+            block = self._chain.world.mine()
+            self._note("mine", ())
+            return block
+
+    # identity of the chain
+
+    def chain_id(self) -> int:
+        return self._chain.world.chain_id
+
+    def domain(self, contract: str) -> Domain:
+        return self._chain.world.domain(contract)
+
+    def addresses(self) -> Mapping[str, Address]:
+        """By contract name."""
+        return dict(self._chain.world.addresses)
+
+    def latest_block(self) -> Block:
+        """The chain breathes: when the clock has moved since the last block, an empty one is appended first."""
+        with self._chain.lock:
+            world = self._chain.world
+            return self.mine() if world.now() > world.blocks[-1].timestamp else world.blocks[-1]
+
+    def block_at(self, number: int) -> Block:
+        """Raises ValueError when there is no such block yet."""
+        blocks = self._chain.world.blocks
+        if not 0 <= number < len(blocks):
+            raise ValueError(f"expected a block number from 0 to {len(blocks) - 1}, got {number}")
+        return blocks[number]
+
+    def events(self, from_block: int, to_block: int | None = None) -> Sequence[Event]:
+        with self._chain.lock:
+            events = self._chain.world.events
+            start = bisect_left(events, from_block, key=lambda e: e.block_number)
+            if to_block is None:
+                return tuple(events[start:])
+            return tuple(events[start : bisect_left(events, to_block + 1, key=lambda e: e.block_number)])
+
+    # members
+
+    def join(self, request: JoinRequest, member_signature: bytes, voucher_signature: bytes) -> int:
+        args = (request, member_signature, voucher_signature)
+        return self._write("join", args, lambda tx: self._contracts.members.join(tx, *args))[0]
+
+    def members(self) -> Sequence[Member]:
+        return self._contracts.members.all()
+
+    def member(self, account: Address) -> Member | None:
+        return self._contracts.members.get(account)
+
+    # artifacts
+
+    def register_artifact(self, registration: Registration, signature: bytes) -> bytes:
+        args = (registration, signature)
+        return self._write("register_artifact", args, lambda tx: self._contracts.artifacts.register(tx, *args))[0]
+
+    def artifact(self, digest: bytes) -> Artifact | None:
+        return self._contracts.artifacts.get(digest)
+
+    # runs and rounds
+
+    def create_run(self, params: RunParams) -> int:
+        return self._write("create_run", (params,), lambda tx: self._contracts.runs.create_run(tx, params))[0]
+
+    def num_runs(self) -> int:
+        return self._contracts.runs.count()
+
+    def run(self, run_id: int) -> RunState:
+        return self._contracts.runs.run(run_id)
+
+    def commit_round(self, commit: RoundCommit, signatures: Sequence[bytes]) -> bytes:
+        args = (commit, tuple(signatures))
+        return self._write("commit_round", args, lambda tx: self._contracts.runs.commit_round(tx, *args))[1]
+
+    def close_failed(self, run_id: int, round_number: int, record_cid: Cid, reason: str) -> bytes:
+        word = governance.reason_word(reason)
+        return self._write(
+            "close_failed",
+            (run_id, round_number, record_cid, reason),
+            lambda tx: self._contracts.runs.close_failed(tx, run_id, round_number, record_cid, word),
+        )[1]
+
+    def round(self, run_id: int, round_number: int) -> RoundState | None:
+        with self._chain.lock:
+            return self._contracts.runs.round(run_id, round_number)
+
+    # rewards
+
+    def fund(self, run_id: int, amount: int) -> bytes:
+        args = (run_id, amount)
+        return self._write("fund", args, lambda tx: self._contracts.vault.fund(tx, *args))[1]
+
+    def funded(self, run_id: int) -> int:
+        return self._contracts.vault.funded(run_id)
+
+    def claim(self, leaf: ContributionLeaf, proof: Sequence[bytes]) -> int:
+        args = (leaf, tuple(proof))
+        return self._write("claim", args, lambda tx: self._contracts.vault.claim(tx, *args))[0]
+
+    def claimed(self, run_id: int, account: Address) -> int:
+        return self._contracts.vault.claimed(run_id, account)
+
+    def reward_balance(self, account: Address) -> int:
+        return self._contracts.token.balance_of(account)
+
+    # merit
+
+    def commit_epoch(self, commit: EpochCommit, signatures: Sequence[bytes]) -> bytes:
+        args = (commit, tuple(signatures))
+        return self._write("commit_epoch", args, lambda tx: self._contracts.epochs.commit_epoch(tx, *args))[1]
+
+    def epoch(self, number: int) -> EpochCommit | None:
+        return self._contracts.epochs.get(number)
+
+    def final_epoch(self, timepoint: int | None = None) -> int:
+        now = self._chain.world.now()
+        return self._contracts.epochs.final_at(now if timepoint is None else timepoint)
+
+    # governance
+
+    def set_spec_action(self, run_id: int, spec_cid: Cid) -> Action:
+        return governance.set_spec(self._chain.world.addresses["TrainingRuns"], run_id, spec_cid)
+
+    def describe_action(self, action: Action) -> Mapping[str, Any]:
+        return governance.describe_action(self._chain.world.addresses, action)
+
+    def proposal_id(self, actions: Sequence[Action], description: str) -> int:
+        return governance.proposal_id(actions, description)
+
+    def propose(
+        self, statement: ProposalStatement, actions: Sequence[Action], description: str, signature: bytes
+    ) -> int:
+        args = (statement, tuple(actions), description, signature)
+        return self._write("propose", args, lambda tx: self._contracts.governor.propose(tx, *args))[0]
+
+    def ballot_nonce(self, account: Address) -> int:
+        return self._contracts.governor.nonce(account)
+
+    def cast_ballot(self, ballot: Ballot, signature: bytes) -> int:
+        args = (ballot, signature)
+        return self._write("cast_ballot", args, lambda tx: self._contracts.governor.cast_ballot(tx, *args))[0]
+
+    def proposal(self, proposal_id: int) -> Proposal:
+        return self._contracts.governor.get(proposal_id)
+
+    def proposals(self) -> Sequence[Proposal]:
+        with self._chain.lock:
+            return self._contracts.governor.all()
+
+    def queue(self, proposal_id: int) -> bytes:
+        return self._write("queue", (proposal_id,), lambda tx: self._contracts.governor.queue(tx, proposal_id))[1]
+
+    def execute(self, proposal_id: int) -> bytes:
+        return self._write("execute", (proposal_id,), lambda tx: self._execute(tx, proposal_id))[1]
+
+    # inside
+
+    @property
+    def _contracts(self) -> Contracts:
+        return self._chain.contracts
+
+    def _execute(self, tx: Tx, proposal_id: int) -> None:
+        """A proposal's calls hold all or none: they are made on a copy, which takes over when all succeeded."""
+        trial = copy.deepcopy(self._contracts)
+        trial.governor.execute(tx, proposal_id, trial.governed())
+        self._chain.contracts = trial
+
+    def _write(self, method: str, args: tuple[Any, ...], body: Callable[[Tx], T]) -> tuple[T, bytes]:
+        with self._chain.lock:
+            content = f"{method}{args}".encode()
+            done = self._chain.world.transact(self.sender, content, body)
+            self._note(method, args)
+            return done
+
+    def _note(self, method: str, args: tuple[Any, ...]) -> None:
+        if self._chain.journal is not None:
+            at = self._chain.world.blocks[-1].timestamp
+            self._chain.journal.append(Entry(at, self.sender, method, args))
+
+    def _replay(self, entry: Entry) -> None:
+        self._chain.world.clock = lambda: entry.at
+        getattr(self.acting_as(entry.sender), entry.method)(*entry.args)
