@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity 0.8.37;
+
+import {Trees} from "./Trees.sol";
+import {World} from "./World.sol";
+import {ICids} from "contracts/interfaces/ICids.sol";
+import {IEvaluatorQuorum} from "contracts/interfaces/IEvaluatorQuorum.sol";
+import {IMeritEpochs} from "contracts/interfaces/IMeritEpochs.sol";
+
+contract EpochsTest is World {
+    function setUp() public override {
+        super.setUp();
+        commitRound(keccak256("contributions"), 0);
+        vm.warp(START + DISPUTE_WINDOW);
+    }
+
+    function _expectRefused(IMeritEpochs.EpochCommit memory c, bytes memory reason) private {
+        bytes[] memory signatures = cosign(epochDigest(c), K);
+        vm.expectRevert(reason);
+        epochs.commitEpoch(c, signatures);
+    }
+
+    function test_an_epoch_is_final_after_the_delay() public {
+        commitEpoch();
+        uint256 finalAt = START + DISPUTE_WINDOW + FINALITY_DELAY;
+        same(epochs.finalEpochAt(finalAt - 1), 0);
+        same(epochs.finalEpochAt(finalAt), 1);
+        same(epochs.epoch(1).finalAt, finalAt);
+        same(epochs.epoch(1).totalWeight, 100);
+        same(epochs.numEpochs(), 1);
+    }
+
+    function test_the_newest_epoch_final_at_a_time_is_found(uint256 apart, uint256 later) public {
+        commitEpoch();
+        uint256 first = epochs.epoch(1).finalAt;
+        vm.warp(block.timestamp + between(apart, 1, 365 days));
+        commitEpoch();
+        uint256 second = epochs.epoch(2).finalAt;
+        same(epochs.finalEpochAt(second - 1), 1);
+        same(epochs.finalEpochAt(first - 1), 0);
+        same(epochs.finalEpochAt(second + between(later, 0, 1000 days)), 2);
+    }
+
+    function test_epochs_come_in_order(uint256 number) public {
+        vm.assume(number != 1);
+        IMeritEpochs.EpochCommit memory c = nextEpoch();
+        c.epoch = number;
+        _expectRefused(c, abi.encodeWithSelector(IMeritEpochs.WrongEpoch.selector, number, 1));
+    }
+
+    function test_a_replayed_epoch_is_refused() public {
+        IMeritEpochs.EpochCommit memory c = nextEpoch();
+        epochs.commitEpoch(c, cosign(epochDigest(c), K));
+        _expectRefused(c, abi.encodeWithSelector(IMeritEpochs.WrongEpoch.selector, 1, 2));
+    }
+
+    function test_a_round_that_is_not_final_earns_no_merit() public {
+        commitRound(keccak256("contributions"), 0);
+        _expectRefused(nextEpoch(), abi.encodeWithSelector(IMeritEpochs.RoundNotFinal.selector, RUN, 2));
+    }
+
+    function test_the_largest_weight_cannot_exceed_the_sum(uint128 most) public {
+        IMeritEpochs.EpochCommit memory c = nextEpoch();
+        c.maxWeight = uint128(between(most, 101, type(uint128).max));
+        _expectRefused(c, abi.encodeWithSelector(IMeritEpochs.InvalidWeights.selector, c.maxWeight, 100));
+    }
+
+    function test_an_epoch_without_leaves_is_refused() public {
+        IMeritEpochs.EpochCommit memory c = nextEpoch();
+        c.count = 0;
+        _expectRefused(c, abi.encodeWithSelector(IMeritEpochs.EmptyEpoch.selector, 1));
+    }
+
+    function test_a_tree_that_is_no_cid_is_refused() public {
+        IMeritEpochs.EpochCommit memory c = nextEpoch();
+        c.treeCid = "Qm";
+        _expectRefused(c, abi.encodeWithSelector(ICids.InvalidCid.selector, c.treeCid));
+    }
+
+    function test_an_epoch_needs_the_quorum_of_its_run() public {
+        IMeritEpochs.EpochCommit memory c = nextEpoch();
+        bytes[] memory signatures = cosign(epochDigest(c), K - 1);
+        vm.expectRevert(abi.encodeWithSelector(IEvaluatorQuorum.QuorumNotReached.selector, K - 1, K));
+        epochs.commitEpoch(c, signatures);
+    }
+
+    function test_a_leaf_is_verified_and_any_other_weight_is_not(uint256 merit, uint256 weight) public {
+        commitEpoch();
+        bytes32[] memory hashes = meritHashes(1);
+        bytes32[] memory proof = Trees.proof(hashes, hashes[2]);
+        holds(epochs.verify(1, trainerId(2), trainer(2), 400, 20, proof), "the true leaf is refused");
+        vm.assume(merit != 400 || weight != 20);
+        holds(!epochs.verify(1, trainerId(2), trainer(2), merit, weight, proof), "a forged leaf is taken");
+        holds(!epochs.verify(1, trainerId(1), trainer(2), 400, 20, proof), "another member's id is taken");
+        holds(!epochs.verify(1, trainerId(2), trainer(1), 400, 20, proof), "another account is taken");
+        holds(!epochs.verify(2, trainerId(2), trainer(2), 400, 20, proof), "another epoch is taken");
+    }
+
+    function test_a_leaf_above_the_largest_weight_is_not_verified() public {
+        IMeritEpochs.EpochCommit memory c = nextEpoch();
+        c.maxWeight = 49; // the tree holds a weight of 50
+        epochs.commitEpoch(c, cosign(epochDigest(c), K));
+        bytes32[] memory hashes = meritHashes(1);
+        bytes32[] memory proof = Trees.proof(hashes, hashes[0]);
+        holds(!epochs.verify(1, trainerId(0), trainer(0), 2500, 50, proof), "above the cap, yet taken");
+    }
+}
