@@ -12,10 +12,10 @@ from __future__ import annotations
 import math
 import statistics
 from collections.abc import Callable, Iterator, Mapping
-from itertools import chain
 from typing import TypeAlias
 
 import numpy as np
+from numpy.typing import NDArray
 
 from federation.pseudo_gradient import Shapes, Tensor, Tensors, require_finite
 from federation.wire import SparseTensor
@@ -76,13 +76,17 @@ class MeanAggregator:
 def update_norm(update: Update) -> float:
     """Global L2 norm over all tensors, dense or sparse alike.
 
-    The squares of fp32 numbers are exact in float64 and `math.fsum` rounds their sum once. Raises ValueError at a NaN
-    or an infinity.
+    An fp32 number is an integer of 24 bits times a power of two: squares are summed as integers per exponent, in halves
+    of 24 bits, and rounded to float64 once. Raises ValueError at a NaN or an infinity.
     """
-    square = math.fsum(chain.from_iterable(_squares(update)))
-    if not math.isfinite(square):
+    halves = np.zeros((2, 256), np.int64)
+    for chunk in _nonzero_chunks(update):
+        halves += _squares_by_exponent(chunk)
+    if halves[:, 255].any():
         raise ValueError("expected a finite update, got a NaN or an infinity; the gate must refuse it")
-    return math.sqrt(square)
+    low, high = halves.tolist()
+    square = sum((low[e] + (high[e] << 24)) << 2 * max(e, 1) for e in range(255))
+    return math.sqrt(square / (1 << 300))
 
 
 def median_norm(norms: Mapping[str, float]) -> float:
@@ -102,13 +106,22 @@ def clip_scale(norm: float, limit: float) -> np.float32:
     return scale if float(scale) <= limit / norm else np.nextafter(scale, np.float32(0))
 
 
-def _squares(update: Update) -> Iterator[list[float]]:
+def _nonzero_chunks(update: Update) -> Iterator[Tensor]:
     for part in update.values():
         flat = part.values if isinstance(part, SparseTensor) else part.reshape(-1)
         for start in range(0, len(flat), _CHUNK):
             chunk = flat[start : start + _CHUNK]
-            exact = chunk[chunk != 0].astype(np.float64)
-            yield (exact * exact).tolist()
+            yield chunk[chunk != 0]
+
+
+def _squares_by_exponent(chunk: Tensor) -> NDArray[np.int64]:
+    """Sums of the low and the high 24 bits of the squared significands, (2, 256); float64 holds each sum exactly."""
+    bits = chunk.view(np.uint32)
+    exponents = (bits >> 23) & np.uint32(0xFF)
+    significands = ((bits & np.uint32(0x7FFFFF)) | (exponents > 0) * np.uint32(1 << 23)).astype(np.int64)
+    squares = significands * significands
+    halves = (squares & 0xFFFFFF, squares >> 24)
+    return np.stack([np.bincount(exponents, half, minlength=256).astype(np.int64) for half in halves])
 
 
 def _require_like(total: Tensors, update: Update, account: str) -> None:

@@ -42,6 +42,15 @@ def test_a_norm_keeps_what_a_running_sum_in_float64_would_lose() -> None:
     assert update_norm(update) == math.sqrt(2.0**80 + 2.0**40)
 
 
+def test_a_norm_is_the_root_of_the_correctly_rounded_sum_of_squares() -> None:
+    values = random_update(4)["b"] * np.float32(10.0) ** np.random.default_rng(4).integers(-38, 30, 5000)
+    values = values.astype(np.float32)
+
+    expected = math.sqrt(math.fsum(value * value for value in values.tolist()))
+
+    assert update_norm({"w": values}) == expected
+
+
 def test_a_norm_does_not_depend_on_order_or_layout() -> None:
     flat = random_update(0)["b"]
     shuffled = np.random.default_rng(1).permutation(flat)
