@@ -30,9 +30,7 @@ def is_ready(ready: Ready, log: Path, log_offset: int) -> bool:
 
 def _answers_200(url: str, ca_file: str) -> bool:
     context = ssl.create_default_context(cafile=ca_file) if ca_file and Path(ca_file).exists() else None
-    opener = urllib.request.build_opener(
-        urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=context)
-    )
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=context))
     try:
         with opener.open(url, timeout=TIMEOUT_SECONDS) as response:
             return bool(response.status == 200)

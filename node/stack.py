@@ -82,7 +82,9 @@ class Service:
     ready: Ready = field(default_factory=Ready.started)
     ready_timeout_seconds: float = 60.0
     restart: bool = False
-    """Start it again when it ends, during start-up too, until the ready timeout."""
+    """Start it again when it ends after it was ready."""
+    retry_start: bool = False
+    """Start it again when it ends before it was ready, too, until the ready timeout."""
     restart_delay_seconds: float = 2.0
     """Before the first restart; doubled at each further one within a minute, up to 15 s."""
     stop_signal: int = int(signal.SIGTERM)
@@ -167,9 +169,9 @@ def start_group(
 ) -> GroupStatus:
     """Start the services and return when all are ready.
 
-    `attached`: the group stops when this process ends, even by kill -9. Raises DaemonUnavailable with the service, its
-    exit code and its last log lines when one does not come up (the others are stopped), PrerequisiteError when a port is
-    taken, ConfigError when the group runs already.
+    `attached`: the group stops when this process ends, even by kill -9. Raises DaemonUnavailable with the service,
+    its exit code and its last log lines when one does not come up (the others are stopped), PrerequisiteError when a
+    port is taken, ConfigError when the group runs already.
     """
     _check_group(home, group, services)
     plan = GroupPlan(
@@ -298,9 +300,7 @@ def _python_path() -> str:
     return os.pathsep.join([ours, *filter(None, [os.environ.get("PYTHONPATH")])])
 
 
-def _wait_ready(
-    home: Home, group: str, supervisor: subprocess.Popen[bytes], on_event: Progress | None
-) -> GroupStatus:
+def _wait_ready(home: Home, group: str, supervisor: subprocess.Popen[bytes], on_event: Progress | None) -> GroupStatus:
     seen: dict[str, str] = {}
     while True:
         ended = supervisor.poll() is not None

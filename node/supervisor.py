@@ -1,7 +1,7 @@
 """The process that runs one group of services: `python -m node.supervisor <stack/group.group.json>`.
 
-It starts them, restarts those that ask for it, writes what is to `stack/<group>.json` and stops them in reverse order on
-SIGTERM, SIGINT or, when attached, when its starter ends. A forked guardian ends what is left should it be killed itself.
+It starts them, restarts those that ask for it, writes what is to `stack/<group>.json` and stops them in reverse order
+on SIGTERM, SIGINT or, when attached, when its starter ends. Should it be killed, a forked guardian ends what is left.
 """
 
 from __future__ import annotations
@@ -111,12 +111,13 @@ class Supervisor:
     def _ended(self, child: Child, code: int) -> None:
         child.exit_code, child.process = code, None
         processes.end_marked(self.plan.mark, child.service.name, grace_seconds=0.0)
-        if not child.service.restart:
+        service = child.service
+        if not (service.retry_start if child.ready_deadline is not None else service.restart):
             self._fail(child, f"ended with {_exit_text(code)}")
             return
         quick = time.time() - child.since < STEADY_SECONDS
         child.quick_restarts = child.quick_restarts + 1 if quick else 0
-        delay = child.service.restart_delay_seconds * 2.0 ** max(0, child.quick_restarts - 1)
+        delay = service.restart_delay_seconds * 2.0 ** max(0, child.quick_restarts - 1)
         child.restart_at = time.monotonic() + min(delay, RESTART_DELAY_MAX_SECONDS)
         self._become(child, "restarting")
 

@@ -143,7 +143,7 @@ def test_a_service_refused_at_first_is_tried_again_until_it_is_let_in(home: Home
         "tries.write_text('x' * (n + 1))\n"
         "sys.exit(1) if n < 2 else print('up', flush=True); time.sleep(600)\n"
     )
-    services = [python("patient", code, restart=True, restart_delay_seconds=0.1)]
+    services = [python("patient", code, retry_start=True, restart_delay_seconds=0.1)]
     status = stack.start_group(home, "g", services, attached=False)
     assert status.services[0].restarts == 2
 

@@ -1,0 +1,1 @@
+"""The smallest Flower app: each node doubles a number."""
