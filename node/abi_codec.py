@@ -68,6 +68,7 @@ class ContractAbi:
     call."""
 
     name: str
+    constructor: Entry
     functions: Mapping[str, Entry]
     selectors: Mapping[bytes, Entry]
     events: Mapping[bytes, Entry]
@@ -83,6 +84,7 @@ def abi_of(contract: str) -> ContractAbi:
     functions, events, errors = (list(_entries(raw, kind)) for kind in ("function", "event", "error"))
     return ContractAbi(
         name=contract,
+        constructor=next(_entries(raw, "constructor")),
         functions={entry.name: entry for entry in functions},
         selectors={entry.topic[:4]: entry for entry in functions},
         events={entry.topic: entry for entry in events},
@@ -93,10 +95,12 @@ def abi_of(contract: str) -> ContractAbi:
 def encode_call(contract: str, function: str, *args: Any) -> bytes:
     """Calldata: selector and arguments; structs as tuples. Raises ValueError when an argument does not fit its type."""
     entry = abi_of(contract).functions[function]
-    try:
-        return entry.topic[:4] + _CODEC.encode(_types(entry.inputs), args)
-    except EncodingError as error:
-        raise ValueError(f"{entry.signature}: expected arguments that fit, got {args!r}: {error}") from error
+    return entry.topic[:4] + _encode(entry, args)
+
+
+def encode_constructor(contract: str, *args: Any) -> bytes:
+    """What follows a contract's bytecode when it is created. Raises ValueError when an argument does not fit."""
+    return _encode(abi_of(contract).constructor, args)
 
 
 def decode_result(contract: str, function: str, data: bytes) -> Any:
@@ -147,7 +151,7 @@ def decode_error(data: bytes) -> tuple[str, dict[str, Any]]:
 def _entries(raw: Sequence[Mapping[str, Any]], kind: str) -> Iterator[Entry]:
     for item in raw:
         if item["type"] == kind:
-            yield Entry(item["name"], tuple(item["inputs"]), tuple(item.get("outputs", ())))
+            yield Entry(item.get("name", ""), tuple(item["inputs"]), tuple(item.get("outputs", ())))
 
 
 def _types(parameters: Sequence[Mapping[str, Any]]) -> list[str]:
@@ -159,6 +163,13 @@ def _type(parameter: Mapping[str, Any]) -> str:
     if declared.startswith("tuple"):
         return f"({','.join(_types(parameter['components']))}){declared.removeprefix('tuple')}"
     return declared
+
+
+def _encode(entry: Entry, args: Sequence[Any]) -> bytes:
+    try:
+        return _CODEC.encode(_types(entry.inputs), args)
+    except EncodingError as error:
+        raise ValueError(f"{entry.signature}: expected arguments that fit, got {args!r}: {error}") from error
 
 
 def _decode(parameters: Sequence[Mapping[str, Any]], data: bytes, what: str) -> tuple[Any, ...]:

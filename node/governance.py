@@ -21,7 +21,12 @@ def describe(text: str, proposer: Address) -> str:
 def proposal_id(actions: Sequence[Action], description: str) -> int:
     """OpenZeppelin's hashProposal: it follows from the actions and the description alone."""
     types = ("address[]", "uint256[]", "bytes[]", "bytes32")
-    return int.from_bytes(keccak(encode(types, (*columns(actions), keccak(text=description)))), "big")
+    return int.from_bytes(keccak(encode(types, (*columns(actions), description_hash(description)))), "big")
+
+
+def description_hash(description: str) -> bytes:
+    """By this the governor knows a description after the proposal: keccak256 of its UTF-8 bytes."""
+    return keccak(text=description)
 
 
 def columns(actions: Sequence[Action]) -> tuple[list[Address], list[int], list[bytes]]:

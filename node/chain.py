@@ -1,0 +1,355 @@
+"""The ledger port on a real chain: translates records and errors, decides nothing.
+
+Members, artifacts, runs, rounds and epochs are rebuilt from events, which never change; what depends on the present
+time or on a balance is asked of the contracts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from node import cid as cids
+from node import governance
+from node.abi_codec import decode_result, encode_call
+from node.chain_events import EventFetcher, EventLog
+from node.chain_records import (
+    actions_from,
+    artifact_from,
+    epoch_commit_from,
+    epoch_fields,
+    join_fields,
+    leaf_fields,
+    member_from,
+    registration_fields,
+    round_commit_from,
+    round_fields,
+    run_fields,
+    run_params_from,
+    stage_arguments,
+)
+from node.chain_rpc import LATEST, Rpc
+from node.chain_sender import Receipt, Sender
+from node.deployment import DOMAIN_NAMES, Deployment
+from node.errors import ConfigError, LedgerError, LedgerRefused
+from node.identity import Identity
+from node.records import (
+    Action,
+    Address,
+    Artifact,
+    Ballot,
+    Block,
+    Cid,
+    ContributionLeaf,
+    Domain,
+    EpochCommit,
+    Event,
+    JoinRequest,
+    Member,
+    Proposal,
+    ProposalState,
+    ProposalStatement,
+    Registration,
+    RoundCommit,
+    RoundState,
+    RunParams,
+    RunState,
+)
+
+_OVER = (ProposalState.CANCELED, ProposalState.DEFEATED, ProposalState.EXPIRED, ProposalState.EXECUTED)
+
+
+class ChainLedger:
+    """A deployment of the contracts, read by anybody, written to by the holder of `key`.
+
+    Safe to use from several threads. Every method raises DaemonUnavailable when the chain's node does not answer.
+    """
+
+    def __init__(self, deployment: Deployment, *, key: Identity | None = None) -> None:
+        """Asks the node for its chain. Raises ConfigError when it follows another one than the deployment's."""
+        self._deployment = deployment
+        self._rpc = Rpc(deployment.rpc_url)
+        _require_chain(self._rpc, deployment)
+        self._sender = None if key is None else Sender(self._rpc, key, deployment.chain_id)
+        self._fetcher = EventFetcher(self._rpc, deployment)
+        self._log = EventLog(self._rpc, deployment)
+        self._settled: dict[int, Proposal] = {}
+
+    # identity of the chain
+
+    def chain_id(self) -> int:
+        return self._deployment.chain_id
+
+    def domain(self, contract: str) -> Domain:
+        if contract not in DOMAIN_NAMES:
+            raise ValueError(f"expected one of {', '.join(DOMAIN_NAMES)}, got {contract!r}")
+        return Domain(
+            name=DOMAIN_NAMES[contract],
+            version="1",
+            chain_id=self._deployment.chain_id,
+            verifying_contract=self._deployment.addresses[contract],
+        )
+
+    def latest_block(self) -> Block:
+        block = self._rpc.block(LATEST)
+        if block is None:
+            raise LedgerError(f"expected a latest block from {self._rpc.url}, got none")
+        return block
+
+    def block_at(self, number: int) -> Block:
+        """Raises ValueError when there is no such block yet."""
+        block = self._rpc.block(number) if number >= 0 else None
+        if block is None:
+            raise ValueError(f"expected a block number from 0 to {self.latest_block().number}, got {number}")
+        return block
+
+    def events(self, from_block: int, to_block: int | None = None) -> Sequence[Event]:
+        return self._log.refreshed().between(from_block, to_block)
+
+    # members
+
+    def join(self, request: JoinRequest, member_signature: bytes, voucher_signature: bytes) -> int:
+        receipt = self._send("MemberRegistry", "join", join_fields(request), member_signature, voucher_signature)
+        return int(self._logged(receipt, "MemberJoined").args["memberId"])
+
+    def members(self) -> Sequence[Member]:
+        log = self._log.refreshed()
+        return tuple(_member(log, joined) for joined in log.named("MemberJoined"))
+
+    def member(self, account: Address) -> Member | None:
+        log = self._log.refreshed()
+        joined = next((e for e in log.named("MemberJoined") if e.args["account"] == account), None)
+        return None if joined is None else _member(log, joined)
+
+    # artifacts
+
+    def register_artifact(self, registration: Registration, signature: bytes) -> bytes:
+        self._send("ArtifactRegistry", "register", registration_fields(registration), signature)
+        return cids.digest(registration.cid)
+
+    def artifact(self, digest: bytes) -> Artifact | None:
+        event = self._log.refreshed().last("ArtifactRegistered", digest)
+        return None if event is None else artifact_from(event)
+
+    # runs and rounds
+
+    def create_run(self, params: RunParams) -> int:
+        receipt = self._send("TrainingRuns", "createRun", run_fields(params))
+        return int(self._logged(receipt, "RunCreated").args["runId"])
+
+    def num_runs(self) -> int:
+        return len(self._log.refreshed().named("RunCreated"))
+
+    def run(self, run_id: int) -> RunState:
+        log = self._log.refreshed()
+        created, spec = log.last("RunCreated", run_id), log.last("SpecChanged", run_id)
+        if created is None or spec is None:
+            raise LedgerRefused("UnknownRun", {"runId": run_id})
+        params = run_params_from(created.args)
+        head = log.last("RoundCommitted", run_id)
+        return RunState(
+            run_id=run_id,
+            params=params,
+            spec_version=spec.args["version"],
+            spec_cid=cids.from_bytes(spec.args["specCid"]),
+            head_round=0 if head is None else head.args["round"],
+            head_cid=params.genesis_cid if head is None else cids.from_bytes(head.args["checkpointCid"]),
+        )
+
+    def commit_round(self, commit: RoundCommit, signatures: Sequence[bytes]) -> bytes:
+        return self._send("TrainingRuns", "commitRound", round_fields(commit), list(signatures)).tx_hash
+
+    def close_failed(self, run_id: int, round_number: int, record_cid: Cid, reason: str) -> bytes:
+        word = governance.reason_word(reason)
+        receipt = self._send("TrainingRuns", "closeFailed", run_id, round_number, cids.to_bytes(record_cid), word)
+        return receipt.tx_hash
+
+    def round(self, run_id: int, round_number: int) -> RoundState | None:
+        event = self._log.refreshed().last("RoundCommitted", run_id, round_number)
+        if event is None:
+            return None
+        return RoundState(
+            commit=round_commit_from(event.args),
+            committed_at=event.args["committedAt"],
+            block_number=event.block_number,
+            tx_hash=event.tx_hash,
+            final=self._call("TrainingRuns", "isFinal", run_id, round_number),
+        )
+
+    # rewards
+
+    def fund(self, run_id: int, amount: int) -> bytes:
+        vault = self._deployment.addresses["RewardVault"]
+        if self._call("RewardToken", "allowance", self._sending().address, vault) < amount:
+            self._send("RewardToken", "approve", vault, amount)
+        return self._send("RewardVault", "fund", run_id, amount).tx_hash
+
+    def funded(self, run_id: int) -> int:
+        return int(self._call("RewardVault", "funded", run_id))
+
+    def claim(self, leaf: ContributionLeaf, proof: Sequence[bytes]) -> int:
+        receipt = self._send("RewardVault", "claim", leaf_fields(leaf), list(proof))
+        return int(self._logged(receipt, "RewardClaimed").args["amount"])
+
+    def claimed(self, run_id: int, account: Address) -> int:
+        return int(self._call("RewardVault", "claimed", run_id, account))
+
+    def reward_balance(self, account: Address) -> int:
+        return int(self._call("RewardToken", "balanceOf", account))
+
+    # merit
+
+    def commit_epoch(self, commit: EpochCommit, signatures: Sequence[bytes]) -> bytes:
+        return self._send("MeritEpochs", "commitEpoch", epoch_fields(commit), list(signatures)).tx_hash
+
+    def epoch(self, number: int) -> EpochCommit | None:
+        event = self._log.refreshed().last("EpochCommitted", number)
+        return None if event is None else epoch_commit_from(event.args)
+
+    def final_epoch(self, timepoint: int | None = None) -> int:
+        at = self._rpc.now() if timepoint is None else timepoint
+        return int(self._call("MeritEpochs", "finalEpochAt", at))
+
+    # governance
+
+    def set_spec_action(self, run_id: int, spec_cid: Cid) -> Action:
+        return governance.set_spec(self._deployment.addresses["TrainingRuns"], run_id, spec_cid)
+
+    def describe_action(self, action: Action) -> Mapping[str, Any]:
+        return governance.describe_action(self._deployment.addresses, action)
+
+    def proposal_id(self, actions: Sequence[Action], description: str) -> int:
+        return governance.proposal_id(actions, description)
+
+    def propose(
+        self, statement: ProposalStatement, actions: Sequence[Action], description: str, signature: bytes
+    ) -> int:
+        columns = governance.columns(actions)
+        self._send(
+            "TenWingsGovernor",
+            "proposeBySig",
+            statement.proposer,
+            *columns,
+            description,
+            statement.deadline,
+            signature,
+        )
+        return governance.proposal_id(actions, description)
+
+    def ballot_nonce(self, account: Address) -> int:
+        return int(self._call("TenWingsGovernor", "nonces", account))
+
+    def cast_ballot(self, ballot: Ballot, signature: bytes) -> int:
+        receipt = self._send(
+            "TenWingsGovernor",
+            "castVoteWithReasonAndParamsBySig",
+            ballot.proposal_id,
+            int(ballot.support),
+            ballot.voter,
+            ballot.reason,
+            ballot.params,
+            signature,
+        )
+        return int(self._logged(receipt, "VoteCastWithParams").args["weight"])
+
+    def proposal(self, proposal_id: int) -> Proposal:
+        return self._known(self._created(proposal_id))
+
+    def proposals(self) -> Sequence[Proposal]:
+        created = self._log.refreshed().named("ProposalCreated")
+        return tuple(self._known(event) for event in created)
+
+    def queue(self, proposal_id: int) -> bytes:
+        return self._send("TenWingsGovernor", "queue", *stage_arguments(self._created(proposal_id))).tx_hash
+
+    def execute(self, proposal_id: int) -> bytes:
+        return self._send("TenWingsGovernor", "execute", *stage_arguments(self._created(proposal_id))).tx_hash
+
+    def _known(self, created: Event) -> Proposal:
+        """A proposal that is over is asked for once."""
+        number = created.args["proposalId"]
+        if number in self._settled:
+            return self._settled[number]
+        found = self._proposal(created)
+        if found.state in _OVER:
+            self._settled[number] = found
+        return found
+
+    def _created(self, proposal_id: int) -> Event:
+        event = self._log.refreshed().last("ProposalCreated", proposal_id)
+        if event is None:
+            raise LedgerRefused("GovernorNonexistentProposal", {"proposalId": proposal_id})
+        return event
+
+    def _proposal(self, created: Event) -> Proposal:
+        number, start = created.args["proposalId"], created.args["voteStart"]
+        state, votes, eta, quorum = self._call_several(
+            "TenWingsGovernor",
+            ("state", number),
+            ("proposalVotes", number),
+            ("proposalEta", number),
+            ("quorum", start),
+        )
+        against, in_favour, abstain = votes
+        return Proposal(
+            proposal_id=number,
+            proposer=created.args["proposer"],
+            actions=actions_from(created.args),
+            description=created.args["description"],
+            state=ProposalState(state),
+            vote_start=start,
+            vote_end=created.args["voteEnd"],
+            eta=eta,
+            votes_for=in_favour,
+            votes_against=against,
+            votes_abstain=abstain,
+            quorum=quorum,
+        )
+
+    # inside
+
+    def _sending(self) -> Sender:
+        if self._sender is None:
+            raise ConfigError("expected an account that pays for transactions, got none: name a keystore")
+        return self._sender
+
+    def _send(self, contract: str, function: str, *args: Any) -> Receipt:
+        calldata = encode_call(contract, function, *args)
+        return self._sending().send(self._deployment.addresses[contract], calldata)
+
+    def _call(self, contract: str, function: str, *args: Any) -> Any:
+        return self._call_several(contract, (function, *args))[0]
+
+    def _call_several(self, contract: str, *calls: tuple[Any, ...]) -> list[Any]:
+        """Results of (function, *arguments) on one contract, in one round trip."""
+        address = self._deployment.addresses[contract]
+        answers = self._rpc.calls(address, [encode_call(contract, *call) for call in calls])
+        if not all(answers):
+            raise LedgerError(
+                f"expected {contract} at {address} of chain {self.chain_id()}, got no code there: the chain was "
+                "reset since the deployment; deploy again or restore its state"
+            )
+        return [decode_result(contract, call[0], answer) for call, answer in zip(calls, answers, strict=True)]
+
+    def _logged(self, receipt: Receipt, name: str) -> Event:
+        events = (self._fetcher.decode(log) for log in receipt.logs)
+        found = next((event for event in events if event is not None and event.name == name), None)
+        if found is None:
+            raise LedgerError(
+                f"expected the event {name} of transaction 0x{receipt.tx_hash.hex()}, got none: the addresses of the "
+                "deployment are not those of our contracts"
+            )
+        return found
+
+
+def _require_chain(rpc: Rpc, deployment: Deployment) -> None:
+    found = rpc.chain_id()
+    if found != deployment.chain_id:
+        raise ConfigError(
+            f"{rpc.url}: expected chain {deployment.chain_id} of the deployment, got chain {found}; correct rpc_url"
+        )
+
+
+def _member(log: EventLog, joined: Event) -> Member:
+    number = joined.args["memberId"]
+    return member_from(joined, log.last("MemberActiveSet", number), log.last("NodeKeyRotated", number))

@@ -1,0 +1,180 @@
+"""Records between Python and the contracts' structs and events; field order is that of contracts/interfaces."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from node import cid as cids
+from node import governance
+from node.records import (
+    Action,
+    Address,
+    Artifact,
+    ArtifactKind,
+    ContributionLeaf,
+    EpochCommit,
+    Event,
+    JoinRequest,
+    Member,
+    Registration,
+    Role,
+    RoundCommit,
+    RunParams,
+)
+
+
+def join_fields(request: JoinRequest) -> tuple[Any, ...]:
+    """IMemberRegistry.JoinRequest."""
+    return (request.account, int(request.roles), request.node_key_digest, request.name, request.deadline)
+
+
+def registration_fields(registration: Registration) -> tuple[Any, ...]:
+    """IArtifactRegistry.Registration."""
+    return (
+        registration.account,
+        int(registration.kind),
+        cids.to_bytes(registration.cid),
+        registration.licence,
+        list(registration.parents),
+        registration.deadline,
+    )
+
+
+def run_fields(params: RunParams) -> tuple[Any, ...]:
+    """ITrainingRuns.RunParams."""
+    return (
+        params.name,
+        cids.to_bytes(params.spec_cid),
+        cids.to_bytes(params.genesis_cid),
+        params.dataset_digest,
+        params.reward_cap,
+        params.quorum,
+        params.dispute_window_seconds,
+    )
+
+
+def round_fields(commit: RoundCommit) -> tuple[Any, ...]:
+    """ITrainingRuns.RoundCommit."""
+    return (
+        commit.run_id,
+        commit.round,
+        commit.spec_digest,
+        commit.parent_digest,
+        cids.to_bytes(commit.checkpoint_cid),
+        commit.contributions_root,
+        cids.to_bytes(commit.record_cid),
+        commit.num_clients,
+        commit.reward,
+        commit.heldout_loss_micro,
+    )
+
+
+def leaf_fields(leaf: ContributionLeaf) -> tuple[Any, ...]:
+    """IRewardVault.Leaf."""
+    return (
+        leaf.run_id,
+        leaf.round,
+        leaf.member_id,
+        leaf.account,
+        leaf.samples,
+        leaf.steps,
+        leaf.score,
+        leaf.update_digest,
+        leaf.reward,
+        leaf.cumulative_reward,
+    )
+
+
+def epoch_fields(commit: EpochCommit) -> tuple[Any, ...]:
+    """IMeritEpochs.EpochCommit."""
+    return (
+        commit.epoch,
+        commit.run_id,
+        commit.upto_round,
+        commit.root,
+        commit.total_weight,
+        commit.max_weight,
+        commit.count,
+        cids.to_bytes(commit.tree_cid),
+    )
+
+
+def member_from(joined: Event, active: Event | None, rotated: Event | None) -> Member:
+    """From MemberJoined, and the newest MemberActiveSet and NodeKeyRotated."""
+    return Member(
+        member_id=joined.args["memberId"],
+        account=joined.args["account"],
+        name=joined.args["name"],
+        roles=Role(joined.args["roles"]),
+        active=True if active is None else active.args["active"],
+        joined_at=joined.timestamp,
+        node_key_digest=joined.args["nodeKeyDigest"] if rotated is None else rotated.args["newDigest"],
+    )
+
+
+def artifact_from(event: Event) -> Artifact:
+    """From ArtifactRegistered."""
+    return Artifact(
+        digest=event.args["digest"],
+        kind=ArtifactKind(event.args["kind"]),
+        account=event.args["account"],
+        cid=cids.from_bytes(event.args["cid"]),
+        licence=event.args["licence"],
+        registered_at=event.timestamp,
+    )
+
+
+def run_params_from(args: Mapping[str, Any]) -> RunParams:
+    """From RunCreated."""
+    return RunParams(
+        name=args["name"],
+        spec_cid=cids.from_bytes(args["specCid"]),
+        genesis_cid=cids.from_bytes(args["genesisCid"]),
+        dataset_digest=args["datasetDigest"],
+        reward_cap=args["rewardCap"],
+        quorum=args["quorum"],
+        dispute_window_seconds=args["disputeWindowSeconds"],
+    )
+
+
+def round_commit_from(args: Mapping[str, Any]) -> RoundCommit:
+    """From RoundCommitted."""
+    return RoundCommit(
+        run_id=args["runId"],
+        round=args["round"],
+        spec_digest=args["specDigest"],
+        parent_digest=args["parentDigest"],
+        checkpoint_cid=cids.from_bytes(args["checkpointCid"]),
+        contributions_root=args["contributionsRoot"],
+        record_cid=cids.from_bytes(args["recordCid"]),
+        num_clients=args["numClients"],
+        reward=args["reward"],
+        heldout_loss_micro=args["heldoutLossMicro"],
+    )
+
+
+def epoch_commit_from(args: Mapping[str, Any]) -> EpochCommit:
+    """From EpochCommitted."""
+    return EpochCommit(
+        epoch=args["epoch"],
+        run_id=args["runId"],
+        upto_round=args["uptoRound"],
+        root=args["root"],
+        total_weight=args["totalWeight"],
+        max_weight=args["maxWeight"],
+        count=args["count"],
+        tree_cid=cids.from_bytes(args["treeCid"]),
+    )
+
+
+def actions_from(args: Mapping[str, Any]) -> tuple[Action, ...]:
+    """From ProposalCreated."""
+    columns = zip(args["targets"], args["calldatas"], args["values"], strict=True)
+    return tuple(Action(target=target, calldata=calldata, value=value) for target, calldata, value in columns)
+
+
+def stage_arguments(created: Event) -> tuple[list[Address], list[int], list[bytes], bytes]:
+    """What queue and execute take: the proposal's actions, and the hash of its description."""
+    description = governance.description_hash(created.args["description"])
+    return (*governance.columns(actions_from(created.args)), description)

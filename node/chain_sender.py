@@ -1,0 +1,138 @@
+"""Transactions of one account: nonces, fees, gas, receipts.
+
+Several threads and several processes may send from one account. Within a process a locked counter hands out nonces;
+when another process was faster, the node says so, the counter is read again and the transaction signed anew.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from eth_account import Account
+from eth_utils.crypto import keccak
+
+from node.chain_rpc import LATEST, PENDING, Rpc, RpcError, to_hex
+from node.errors import LedgerError
+from node.identity import Identity
+from node.records import Address
+
+_SEND_ATTEMPTS = 8
+_RECEIPT_TIMEOUT_SECONDS = 120.0
+_FIRST_POLL_SECONDS = 0.005
+_LONGEST_POLL_SECONDS = 0.5
+_NONCE_TAKEN = ("nonce too low", "replacement transaction underpriced")
+_ALREADY_SENT = ("already known", "already imported")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Receipt:
+    """A mined transaction that succeeded."""
+
+    tx_hash: bytes
+    block_number: int
+    gas_used: int
+    logs: tuple[Mapping[str, Any], ...]
+    """As JSON-RPC gives them."""
+    contract_address: str | None
+    """Of a contract that the transaction created."""
+
+
+class Sender:
+    """Signs and sends from one account."""
+
+    def __init__(self, rpc: Rpc, identity: Identity, chain_id: int) -> None:
+        self.address: Address = identity.address
+        self._rpc = rpc
+        self._key = identity.private_key
+        self._chain_id = chain_id
+        self._lock = threading.Lock()
+        self._next_nonce: int | None = None
+
+    def send(self, to: Address | None, data: bytes) -> Receipt:
+        """Send, wait until mined. `to` None creates a contract.
+
+        Raises LedgerRefused with the contract's rule (nothing was sent, or it was mined in vain), DaemonUnavailable,
+        LedgerError when the transaction is not mined in time.
+        """
+        call = {"from": self.address, "data": to_hex(data), **({} if to is None else {"to": to})}
+        estimate = int(self._rpc.request("eth_estimateGas", call, PENDING), 16)
+        gas = estimate * 5 // 4 + 20_000  # headroom: what others write before us can make our writes dearer
+        transaction = {**call, "value": 0, "gas": gas, "chainId": self._chain_id, **self._fees()}
+        tx_hash = self._submit(transaction)
+        return self._mined(tx_hash, call)
+
+    def _fees(self) -> dict[str, Any]:
+        """EIP-1559 fees that hold for several full blocks in a row; a gas price on chains without them."""
+        base = self._rpc.request("eth_getBlockByNumber", LATEST, False).get("baseFeePerGas")
+        if base is None:
+            return {"gasPrice": int(self._rpc.request("eth_gasPrice"), 16)}
+        tip = int(self._rpc.request("eth_maxPriorityFeePerGas"), 16)
+        return {"maxFeePerGas": 2 * int(base, 16) + tip, "maxPriorityFeePerGas": tip, "type": 2}
+
+    def _submit(self, transaction: Mapping[str, Any]) -> bytes:
+        for _ in range(_SEND_ATTEMPTS):
+            with self._lock:
+                nonce = self._nonce()
+                raw = self._signed({**transaction, "nonce": nonce})
+                try:
+                    self._rpc.request("eth_sendRawTransaction", to_hex(raw))
+                except RpcError as error:
+                    self._next_nonce = None
+                    if any(text in error.message for text in _ALREADY_SENT):
+                        return keccak(raw)
+                    if not any(text in error.message for text in _NONCE_TAKEN):
+                        raise
+                    continue
+                except LedgerError:
+                    self._next_nonce = None
+                    raise
+                self._next_nonce = nonce + 1
+                return keccak(raw)
+        raise LedgerError(
+            f"expected to send from {self.address}, but {_SEND_ATTEMPTS} times another process took the nonce first; "
+            "give each process an account of its own"
+        )
+
+    def _nonce(self) -> int:
+        if self._next_nonce is None:
+            self._next_nonce = int(self._rpc.request("eth_getTransactionCount", self.address, PENDING), 16)
+        return self._next_nonce
+
+    def _signed(self, transaction: Mapping[str, Any]) -> bytes:
+        fields = {key: value for key, value in transaction.items() if key != "from"}
+        return bytes(Account.sign_transaction(fields, self._key).raw_transaction)
+
+    def _mined(self, tx_hash: bytes, call: Mapping[str, Any]) -> Receipt:
+        found = self._await_receipt(tx_hash)
+        if int(found["status"], 16) == 0:
+            # Replaying on the block that holds it usually names the rule: then this raises LedgerRefused.
+            self._rpc.request("eth_call", call, found["blockNumber"])
+            raise LedgerError(
+                f"transaction {to_hex(tx_hash)} failed in block {int(found['blockNumber'], 16)}; try again"
+            )
+        return Receipt(
+            tx_hash=tx_hash,
+            block_number=int(found["blockNumber"], 16),
+            gas_used=int(found["gasUsed"], 16),
+            logs=tuple(found["logs"]),
+            contract_address=found.get("contractAddress"),
+        )
+
+    def _await_receipt(self, tx_hash: bytes) -> Mapping[str, Any]:
+        deadline, pause = time.monotonic() + _RECEIPT_TIMEOUT_SECONDS, _FIRST_POLL_SECONDS
+        while time.monotonic() < deadline:
+            found: Mapping[str, Any] | None = self._rpc.request("eth_getTransactionReceipt", to_hex(tx_hash))
+            if found is not None:
+                return found
+            time.sleep(pause)
+            pause = min(2 * pause, _LONGEST_POLL_SECONDS)
+        with self._lock:
+            self._next_nonce = None
+        raise LedgerError(
+            f"transaction {to_hex(tx_hash)} was not mined within {_RECEIPT_TIMEOUT_SECONDS:.0f} s; "
+            "look it up before you send it again"
+        )
