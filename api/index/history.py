@@ -1,0 +1,388 @@
+"""What the events add up to: a pure fold from the chain's log into everything the pages show."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+
+from node.cid import from_bytes
+from node.records import (
+    Address,
+    Artifact,
+    ArtifactKind,
+    Cid,
+    EpochCommit,
+    Event,
+    Member,
+    Role,
+    RoundCommit,
+    RunParams,
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class SpecVersion:
+    """A run spec that came into force."""
+
+    version: int
+    cid: Cid
+    from_round: int
+    changed_at: int
+    tx_hash: bytes
+
+
+@dataclass(frozen=True, kw_only=True)
+class RoundEntry:
+    """A committed round, with the spec in force when it was committed."""
+
+    commit: RoundCommit
+    committed_at: int
+    block_number: int
+    tx_hash: bytes
+
+
+@dataclass(frozen=True, kw_only=True)
+class FailureEntry:
+    """An attempt at a round that failed; the head stayed."""
+
+    round: int
+    record_cid: Cid
+    reason: str
+    failed_at: int
+    block_number: int
+    tx_hash: bytes
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunEntry:
+    """A run with all that happened in it."""
+
+    run_id: int
+    curator: Address
+    params: RunParams
+    created_at: int
+    specs: tuple[SpecVersion, ...]
+    """By version, from 1."""
+    rounds: Mapping[int, RoundEntry]
+    failures: tuple[FailureEntry, ...]
+    claimed: Mapping[Address, int]
+    """Paid so far, in wei."""
+    funded: int
+    """Ever put into the budget, in wei."""
+
+    @property
+    def head_round(self) -> int:
+        """0 before the first committed round."""
+        return max(self.rounds, default=0)
+
+    @property
+    def head_cid(self) -> Cid:
+        """The head checkpoint; the genesis checkpoint before the first round."""
+        head = self.head_round
+        return self.rounds[head].commit.checkpoint_cid if head else self.params.genesis_cid
+
+
+@dataclass(frozen=True, kw_only=True)
+class ArtifactEntry:
+    """A registered artifact and what it was made from."""
+
+    artifact: Artifact
+    parents: tuple[bytes, ...]
+    tx_hash: bytes
+
+
+@dataclass(frozen=True, kw_only=True)
+class EpochEntry:
+    """A merit epoch."""
+
+    commit: EpochCommit
+    committed_at: int
+    final_at: int
+    tx_hash: bytes
+
+
+@dataclass(frozen=True, kw_only=True)
+class VoteEntry:
+    """A ballot that was counted."""
+
+    voter: Address
+    support: int
+    weight: int
+    reason: str
+    cast_at: int
+    tx_hash: bytes
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProposalEntry:
+    """A proposal and the ballots on it; its state depends on the time and is asked of the chain."""
+
+    proposal_id: int
+    proposer: Address
+    description: str
+    created_at: int
+    vote_start: int
+    vote_end: int
+    tx_hash: bytes
+    votes: tuple[VoteEntry, ...] = ()
+    queued_at: int | None = None
+    executed_at: int | None = None
+    canceled_at: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class History:
+    """Everything that happened up to one block."""
+
+    members: Mapping[int, Member]
+    """By member id."""
+    accounts: Mapping[str, Member]
+    """By account."""
+    artifacts: Mapping[bytes, ArtifactEntry]
+    """By digest."""
+    runs: Mapping[int, RunEntry]
+    epochs: Mapping[int, EpochEntry]
+    proposals: Mapping[int, ProposalEntry]
+    num_events: int
+
+    def member_of(self, account: str) -> Member | None:
+        """The member behind an account."""
+        return self.accounts.get(account)
+
+    def names_cid(self, cid: Cid) -> bool:
+        """Whether the chain itself names this content."""
+        return (
+            any(cid in _cids_of(run) for run in self.runs.values())
+            or any(cid == entry.artifact.cid for entry in self.artifacts.values())
+            or any(cid == entry.commit.tree_cid for entry in self.epochs.values())
+        )
+
+
+def _cids_of(run: RunEntry) -> set[Cid]:
+    commits = [entry.commit for entry in run.rounds.values()]
+    return {
+        run.params.genesis_cid,
+        *(spec.cid for spec in run.specs),
+        *(commit.checkpoint_cid for commit in commits),
+        *(commit.record_cid for commit in commits),
+        *(failure.record_cid for failure in run.failures),
+    }
+
+
+class Fold:
+    """Takes events in the chain's order; `history()` is what they add up to so far."""
+
+    def __init__(self, events: Iterable[Event] = ()) -> None:
+        self._members: dict[int, Member] = {}
+        self._artifacts: dict[bytes, ArtifactEntry] = {}
+        self._runs: dict[int, RunEntry] = {}
+        self._epochs: dict[int, EpochEntry] = {}
+        self._proposals: dict[int, ProposalEntry] = {}
+        self._num_events = 0
+        self.take(events)
+
+    def take(self, events: Iterable[Event]) -> None:
+        """Add what happened. Events that no page needs are counted and passed over."""
+        for event in events:
+            self._num_events += 1
+            step = _STEPS.get(event.name)
+            if step is not None:
+                step(self, event)
+
+    def history(self) -> History:
+        """An own copy: later events do not change it."""
+        return History(
+            members=dict(self._members),
+            accounts={str(member.account): member for member in self._members.values()},
+            artifacts=dict(self._artifacts),
+            runs=dict(self._runs),
+            epochs=dict(self._epochs),
+            proposals=dict(self._proposals),
+            num_events=self._num_events,
+        )
+
+    def _member_joined(self, event: Event) -> None:
+        args = event.args
+        self._members[args["memberId"]] = Member(
+            member_id=args["memberId"],
+            account=args["account"],
+            name=args["name"],
+            roles=Role(args["roles"]),
+            active=True,
+            joined_at=event.timestamp,
+            node_key_digest=args["nodeKeyDigest"],
+        )
+
+    def _node_key_rotated(self, event: Event) -> None:
+        member = self._members[event.args["memberId"]]
+        self._members[member.member_id] = replace(member, node_key_digest=event.args["newDigest"])
+
+    def _member_active_set(self, event: Event) -> None:
+        member = self._members[event.args["memberId"]]
+        self._members[member.member_id] = replace(member, active=event.args["active"])
+
+    def _artifact_registered(self, event: Event) -> None:
+        args = event.args
+        artifact = Artifact(
+            digest=args["digest"],
+            kind=ArtifactKind(args["kind"]),
+            account=args["account"],
+            cid=from_bytes(args["cid"]),
+            licence=args["licence"],
+            registered_at=event.timestamp,
+        )
+        parents = tuple(args["parents"])
+        self._artifacts[artifact.digest] = ArtifactEntry(artifact=artifact, parents=parents, tx_hash=event.tx_hash)
+
+    def _run_created(self, event: Event) -> None:
+        args = event.args
+        params = RunParams(
+            name=args["name"],
+            spec_cid=from_bytes(args["specCid"]),
+            genesis_cid=from_bytes(args["genesisCid"]),
+            dataset_digest=args["datasetDigest"],
+            reward_cap=args["rewardCap"],
+            quorum=args["quorum"],
+            dispute_window_seconds=args["disputeWindowSeconds"],
+        )
+        self._runs[args["runId"]] = RunEntry(
+            run_id=args["runId"],
+            curator=args["curator"],
+            params=params,
+            created_at=event.timestamp,
+            specs=(),
+            rounds={},
+            failures=(),
+            claimed={},
+            funded=0,
+        )
+
+    def _spec_changed(self, event: Event) -> None:
+        spec = SpecVersion(
+            version=event.args["version"],
+            cid=from_bytes(event.args["specCid"]),
+            from_round=event.args["fromRound"],
+            changed_at=event.timestamp,
+            tx_hash=event.tx_hash,
+        )
+        run = self._runs[event.args["runId"]]
+        self._runs[run.run_id] = replace(run, specs=(*run.specs, spec))
+
+    def _round_committed(self, event: Event) -> None:
+        args = event.args
+        commit = RoundCommit(
+            run_id=args["runId"],
+            round=args["round"],
+            spec_digest=args["specDigest"],
+            parent_digest=args["parentDigest"],
+            checkpoint_cid=from_bytes(args["checkpointCid"]),
+            contributions_root=args["contributionsRoot"],
+            record_cid=from_bytes(args["recordCid"]),
+            num_clients=args["numClients"],
+            reward=args["reward"],
+            heldout_loss_micro=args["heldoutLossMicro"],
+        )
+        entry = RoundEntry(
+            commit=commit,
+            committed_at=args["committedAt"],
+            block_number=event.block_number,
+            tx_hash=event.tx_hash,
+        )
+        run = self._runs[commit.run_id]
+        self._runs[run.run_id] = replace(run, rounds={**run.rounds, commit.round: entry})
+
+    def _round_failed(self, event: Event) -> None:
+        failure = FailureEntry(
+            round=event.args["round"],
+            record_cid=from_bytes(event.args["recordCid"]),
+            reason=event.args["reason"].rstrip(b"\0").decode("ascii", errors="replace"),
+            failed_at=event.timestamp,
+            block_number=event.block_number,
+            tx_hash=event.tx_hash,
+        )
+        run = self._runs[event.args["runId"]]
+        self._runs[run.run_id] = replace(run, failures=(*run.failures, failure))
+
+    def _run_funded(self, event: Event) -> None:
+        run = self._runs[event.args["runId"]]
+        self._runs[run.run_id] = replace(run, funded=run.funded + event.args["amount"])
+
+    def _reward_claimed(self, event: Event) -> None:
+        run = self._runs[event.args["runId"]]
+        claimed = {**run.claimed, event.args["account"]: event.args["cumulativeReward"]}
+        self._runs[run.run_id] = replace(run, claimed=claimed)
+
+    def _epoch_committed(self, event: Event) -> None:
+        args = event.args
+        commit = EpochCommit(
+            epoch=args["epoch"],
+            run_id=args["runId"],
+            upto_round=args["uptoRound"],
+            root=args["root"],
+            total_weight=args["totalWeight"],
+            max_weight=args["maxWeight"],
+            count=args["count"],
+            tree_cid=from_bytes(args["treeCid"]),
+        )
+        self._epochs[commit.epoch] = EpochEntry(
+            commit=commit, committed_at=event.timestamp, final_at=args["finalAt"], tx_hash=event.tx_hash
+        )
+
+    def _proposal_created(self, event: Event) -> None:
+        args = event.args
+        self._proposals[args["proposalId"]] = ProposalEntry(
+            proposal_id=args["proposalId"],
+            proposer=args["proposer"],
+            description=args["description"],
+            created_at=event.timestamp,
+            vote_start=args["voteStart"],
+            vote_end=args["voteEnd"],
+            tx_hash=event.tx_hash,
+        )
+
+    def _vote_cast(self, event: Event) -> None:
+        args = event.args
+        vote = VoteEntry(
+            voter=args["voter"],
+            support=args["support"],
+            weight=args["weight"],
+            reason=args["reason"],
+            cast_at=event.timestamp,
+            tx_hash=event.tx_hash,
+        )
+        proposal = self._proposals[args["proposalId"]]
+        self._proposals[proposal.proposal_id] = replace(proposal, votes=(*proposal.votes, vote))
+
+    def _proposal_queued(self, event: Event) -> None:
+        proposal = self._proposals[event.args["proposalId"]]
+        self._proposals[proposal.proposal_id] = replace(proposal, queued_at=event.timestamp)
+
+    def _proposal_executed(self, event: Event) -> None:
+        proposal = self._proposals[event.args["proposalId"]]
+        self._proposals[proposal.proposal_id] = replace(proposal, executed_at=event.timestamp)
+
+    def _proposal_canceled(self, event: Event) -> None:
+        proposal = self._proposals[event.args["proposalId"]]
+        self._proposals[proposal.proposal_id] = replace(proposal, canceled_at=event.timestamp)
+
+
+_STEPS: Mapping[str, Callable[[Fold, Event], None]] = {
+    "MemberJoined": Fold._member_joined,
+    "NodeKeyRotated": Fold._node_key_rotated,
+    "MemberActiveSet": Fold._member_active_set,
+    "ArtifactRegistered": Fold._artifact_registered,
+    "RunCreated": Fold._run_created,
+    "SpecChanged": Fold._spec_changed,
+    "RoundCommitted": Fold._round_committed,
+    "RoundFailed": Fold._round_failed,
+    "RunFunded": Fold._run_funded,
+    "RewardClaimed": Fold._reward_claimed,
+    "EpochCommitted": Fold._epoch_committed,
+    "ProposalCreated": Fold._proposal_created,
+    "VoteCast": Fold._vote_cast,
+    "VoteCastWithParams": Fold._vote_cast,
+    "ProposalQueued": Fold._proposal_queued,
+    "ProposalExecuted": Fold._proposal_executed,
+    "ProposalCanceled": Fold._proposal_canceled,
+}
+"""By event name. The order of a step's events is the chain's: a round follows its run, a vote its proposal."""

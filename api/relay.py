@@ -1,0 +1,170 @@
+"""The relay: brings signed messages to the chain and pays the gas, so that a member needs neither gas nor a chain node.
+
+It decides nothing. Each message is checked here first, so that a mistake costs no gas and gets a clear answer; the
+contracts check it all again. The relay signs no vouchers: who may join is not its business.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from api.desk import NotFound
+from api.errors import Refused
+from node import typed_data
+from node.errors import LedgerRefused
+from node.ports import Ledger
+from node.records import Action, Address, Ballot, JoinRequest, ProposalState, ProposalStatement, Registration
+from node.typed_data import Signable
+
+MAX_WINDOWS = 100_000
+
+
+class RateLimit:
+    """At most `num_requests` in any `window_seconds` for each key."""
+
+    def __init__(
+        self, *, num_requests: int = 20, window_seconds: float = 60.0, now: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._num_requests = num_requests
+        self._window_seconds = window_seconds
+        self._now = now
+        self._lock = threading.Lock()
+        self._times: dict[str, deque[float]] = {}
+
+    def spend(self, key: str) -> None:
+        """Raises Refused (429) when the key has spent its requests."""
+        now = self._now()
+        with self._lock:
+            if len(self._times) >= MAX_WINDOWS:
+                self._forget(now)
+            times = self._times.setdefault(key, deque())
+            while times and now - times[0] >= self._window_seconds:
+                times.popleft()
+            if len(times) >= self._num_requests:
+                wait = self._window_seconds - (now - times[0])
+                raise Refused(
+                    429,
+                    "too-often",
+                    f"Expected at most {self._num_requests} requests in {self._window_seconds:g} s for {key}; "
+                    f"wait {wait:.0f} s.",
+                )
+            times.append(now)
+
+    def _forget(self, now: float) -> None:
+        kept = {key: times for key, times in self._times.items() if times and now - times[-1] < self._window_seconds}
+        self._times = kept
+
+
+@dataclass(frozen=True, kw_only=True)
+class Signed:
+    """Who signed what, in which contract's domain, and until when."""
+
+    contract: str
+    record: Signable
+    account: Address
+    signature: bytes
+    deadline: int | None = None
+
+
+class Relay:
+    """Submits through `ledger`, whose key is the relayer's. Safe for many threads."""
+
+    def __init__(self, ledger: Ledger, limit: RateLimit | None = None) -> None:
+        self._ledger = ledger
+        self._limit = limit or RateLimit()
+
+    def join(self, request: JoinRequest, signature: bytes, voucher: bytes) -> int:
+        """Returns the member id."""
+        self._admit(Signed(
+            contract="MemberRegistry", record=request, account=request.account, signature=signature,
+            deadline=request.deadline,
+        ))  # fmt: skip
+        if not voucher:
+            raise Refused(422, "voucher-missing", "Expected an admitter's voucher, got none: ask an admitter for one.")
+        return self._ledger.join(request, signature, voucher)
+
+    def register_artifact(self, registration: Registration, signature: bytes) -> bytes:
+        """Returns the digest."""
+        self._admit(Signed(
+            contract="ArtifactRegistry", record=registration, account=registration.account, signature=signature,
+            deadline=registration.deadline,
+        ))  # fmt: skip
+        self._require_active(registration.account)
+        return self._ledger.register_artifact(registration, signature)
+
+    def propose(
+        self, statement: ProposalStatement, actions: Sequence[Action], description: str, signature: bytes
+    ) -> int:
+        """Returns the proposal id."""
+        number = self._ledger.proposal_id(actions, description)
+        if statement.proposal_id != number:
+            raise Refused(
+                422,
+                "wrong-proposal-id",
+                f"Expected proposal id {number}, which these actions and this description make, "
+                f"got {statement.proposal_id}; sign the former.",
+            )
+        suffix = f"#proposer={statement.proposer}"
+        if not description.lower().endswith(suffix.lower()):
+            raise Refused(422, "proposer-missing", f"Expected a description that ends with {suffix}; add it and sign.")
+        self._admit(Signed(
+            contract="TenWingsGovernor", record=statement, account=statement.proposer, signature=signature,
+            deadline=statement.deadline,
+        ))  # fmt: skip
+        self._require_active(statement.proposer)
+        return self._ledger.propose(statement, actions, description, signature)
+
+    def cast(self, ballot: Ballot, signature: bytes) -> int:
+        """Returns the weight counted."""
+        nonce = self._ledger.ballot_nonce(ballot.voter)
+        if ballot.nonce != nonce:
+            raise Refused(
+                422, "wrong-nonce", f"Expected nonce {nonce} for {ballot.voter}, got {ballot.nonce}; sign anew."
+            )
+        self._admit(Signed(contract="TenWingsGovernor", record=ballot, account=ballot.voter, signature=signature))
+        self._require_state(ballot.proposal_id, ProposalState.ACTIVE, "to vote on it")
+        return self._ledger.cast_ballot(ballot, signature)
+
+    def queue(self, proposal_id: int) -> bytes:
+        """Returns the transaction hash. Anyone may queue what has succeeded."""
+        self._require_state(proposal_id, ProposalState.SUCCEEDED, "to queue it")
+        self._limit.spend(f"proposal {proposal_id}")
+        return self._ledger.queue(proposal_id)
+
+    def execute(self, proposal_id: int) -> bytes:
+        """Returns the transaction hash. Anyone may execute what was queued and has waited."""
+        self._require_state(proposal_id, ProposalState.QUEUED, "to execute it")
+        self._limit.spend(f"proposal {proposal_id}")
+        return self._ledger.execute(proposal_id)
+
+    def _admit(self, signed: Signed) -> None:
+        """The signature first: who cannot sign for an account cannot spend its requests either."""
+        typed_data.check(self._ledger.domain(signed.contract), signed.record, signed.signature, signed.account)
+        now = self._ledger.latest_block().timestamp
+        if signed.deadline is not None and signed.deadline < now:
+            raise Refused(
+                422, "expired", f"Expected a deadline after the chain's time {now}, got {signed.deadline}; sign anew."
+            )
+        self._limit.spend(signed.account)
+
+    def _require_active(self, account: Address) -> None:
+        member = self._ledger.member(account)
+        if member is None or not member.active:
+            what = "is no member" if member is None else "is suspended"
+            raise Refused(403, "not-an-active-member", f"Expected an active member, {account} {what}.")
+
+    def _require_state(self, proposal_id: int, wanted: ProposalState, what: str) -> None:
+        try:
+            state = self._ledger.proposal(proposal_id).state
+        except LedgerRefused as error:
+            raise NotFound(f"There is no proposal {proposal_id}.") from error
+        if state != wanted:
+            raise Refused(
+                409,
+                "wrong-state",
+                f"Expected proposal {proposal_id} to be {wanted.name.lower()} {what}, it is {state.name.lower()}.",
+            )

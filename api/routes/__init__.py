@@ -1,0 +1,31 @@
+"""Routes, one noun a file; each page stands beside its JSON twin."""
+
+from api.routes import (
+    artifacts,
+    checkpoints,
+    content,
+    contributions,
+    docs,
+    health,
+    members,
+    overview,
+    proposals,
+    relay,
+    rounds,
+    runs,
+)
+
+ROUTERS = (
+    overview.router,
+    runs.router,
+    rounds.router,
+    contributions.router,
+    checkpoints.router,
+    proposals.router,
+    members.router,
+    artifacts.router,
+    content.router,
+    relay.router,
+    health.router,
+    docs.router,
+)

@@ -1,0 +1,66 @@
+"""Members: roles, merit and voting weight of the newest final epoch, rewards over all runs."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from api.desk import Desk, paged
+from api.schemas import MemberRow, MembersPage
+from node.records import Member, MeritLeaf, Role
+from node.round_record import merit_tree_from_bytes
+
+
+def members_page(desk: Desk, page: int) -> MembersPage:
+    """All members by id."""
+    epoch = desk.history.epochs.get(desk.live.final_epoch)
+    leaves = desk.reader.read(epoch.commit.tree_cid, merit_tree_from_bytes) if epoch else None
+    merit = {leaf.account: leaf for leaf in leaves or []}
+    total_weight = epoch.commit.total_weight if epoch else 0
+    earned, claimed = _rewards(desk)
+    members = [desk.history.members[number] for number in sorted(desk.history.members)]
+    shown, page, num_pages = paged(members, page)
+    return MembersPage(
+        epoch=epoch.commit.epoch if epoch else 0,
+        epoch_tree_cid=epoch.commit.tree_cid if epoch else None,
+        members=[
+            _row(member, merit.get(member.account), total_weight, earned[member.account], claimed[member.account])
+            for member in shown
+        ],
+        page=page,
+        num_pages=num_pages,
+        **desk.page(),
+    )
+
+
+def role_names(roles: Role) -> list[str]:
+    """Words in the order of the bits."""
+    return [str(role.name).lower() for role in Role if role in roles]
+
+
+def _row(member: Member, merit: MeritLeaf | None, total_weight: int, earned: int, claimed: int) -> MemberRow:
+    return MemberRow(
+        member_id=member.member_id,
+        name=member.name,
+        account=member.account,
+        roles=role_names(member.roles),
+        active=member.active,
+        joined_at=member.joined_at,
+        node_key_digest=member.node_key_digest,
+        merit=merit.merit if merit else None,
+        weight=merit.weight if merit else None,
+        weight_bps=merit.weight * 10_000 // total_weight if merit and total_weight else None,
+        earned=earned,
+        claimed=claimed,
+    )
+
+
+def _rewards(desk: Desk) -> tuple[Counter[str], Counter[str]]:
+    """(earned, claimed) by account, in wei, over all runs; a run's earnings stand in its head round's tree."""
+    earned: Counter[str] = Counter()
+    claimed: Counter[str] = Counter()
+    for run in desk.history.runs.values():
+        claimed.update(run.claimed)
+        if run.rounds:
+            _, leaves = desk.leaves(run, run.head_round)
+            earned.update({leaf.account: leaf.cumulative_reward for leaf in leaves})
+    return earned, claimed

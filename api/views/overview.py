@@ -1,0 +1,48 @@
+"""The first screen: head, last round, open votes, top contributions, the loss so far."""
+
+from __future__ import annotations
+
+from api.desk import Desk
+from api.index.history import RunEntry
+from api.schemas import ContributionRow, OverviewPage, ProposalRow
+from api.views.contributions import by_reward
+from api.views.proposals import proposal_rows
+from node.records import ProposalState
+
+NUM_TOP = 5
+OPEN_STATES = {state.name.lower() for state in (ProposalState.PENDING, ProposalState.ACTIVE)}
+
+
+def overview(desk: Desk) -> OverviewPage:
+    """The run with the newest event stands in front; the others are named below it."""
+    runs = sorted(desk.history.runs.values(), key=_last_activity, reverse=True)
+    run = runs[0] if runs else None
+    last = run.rounds.get(run.head_round) if run else None
+    record = desk.record(last) if last else None
+    return OverviewPage(
+        run=desk.run_row(run) if run else None,
+        last_round=desk.round_row(run, last) if run and last else None,
+        num_refused=len(record.refusals) if record else None,
+        open_votes=_open_votes(desk),
+        top_contributions=_top_contributions(desk, run),
+        curve=desk.curve(run) if run else [],
+        other_runs=[desk.run_row(other) for other in runs[1:]],
+        num_members=len(desk.history.members),
+        **desk.page(),
+    )
+
+
+def _open_votes(desk: Desk) -> list[ProposalRow]:
+    return [row for row in proposal_rows(desk) if row.state in OPEN_STATES]
+
+
+def _top_contributions(desk: Desk, run: RunEntry | None) -> list[ContributionRow]:
+    if run is None or not run.rounds:
+        return []
+    _, leaves = desk.leaves(run, run.head_round)
+    return by_reward(desk, run, leaves)[:NUM_TOP]
+
+
+def _last_activity(run: RunEntry) -> tuple[int, int]:
+    times = [run.created_at, *(r.committed_at for r in run.rounds.values()), *(f.failed_at for f in run.failures)]
+    return max(times), run.run_id
