@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import tomllib
+import warnings
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -21,22 +23,24 @@ def build_fab(root: Path) -> bytes:
 
     Raises ConfigError when that table is missing or the bundle is larger than Flower takes.
     """
-    files: dict[str, bytes | Path] = {"pyproject.toml": tomli_w.dumps(_manifest(root)).encode()}
-    for path in _sources(root):
-        files[path.relative_to(root).as_posix()] = path.read_bytes()
-    try:
-        return build_fab_from_files(files)[0]
-    except ValueError as error:
-        raise ConfigError(f"expected sources that Flower can bundle, got: {error}") from error
+    sources: dict[str, bytes | Path] = {p.relative_to(root).as_posix(): p for p in _sources(root)}
+    files = {"pyproject.toml": tomli_w.dumps(_manifest(root)).encode(), **sources}
+    return _bundle(files, root)
 
 
 def build_app_fab(app: Path) -> bytes:
     """The bundle of a Flower app in a folder of its own, with its own pyproject.toml."""
     files = {p.relative_to(app).as_posix(): p for p in sorted(app.rglob("*")) if p.is_file()}
+    return _bundle(files, app)
+
+
+def _bundle(files: Mapping[str, bytes | Path], folder: Path) -> bytes:
     try:
-        return build_fab_from_files(files)[0]
+        with warnings.catch_warnings():  # of a pattern class that Flower uses
+            warnings.filterwarnings("ignore", "GitWildMatchPattern", DeprecationWarning)
+            return build_fab_from_files(files)[0]
     except ValueError as error:
-        raise ConfigError(f"expected a Flower app in {app}, got: {error}") from error
+        raise ConfigError(f"expected sources in {folder} that Flower can bundle, got: {error}") from error
 
 
 def _sources(root: Path) -> list[Path]:

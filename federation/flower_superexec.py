@@ -26,7 +26,7 @@ from flwr.supercore.logger import mirror_output_to_queue
 from flwr.supercore.superexec.executor import ExecutionSpec, LaunchResult
 from flwr.supercore.superexec.executor.subprocess_executor import SubprocessExecutor
 
-from federation.flower_hooks import replace, replace_constant, require_flower
+from federation.flower_hooks import quicken, replace, require_flower
 from node.processes import die_with_parent
 
 OUR_PACKAGES = ("federation", "node", "model")
@@ -73,7 +73,7 @@ def run_superexec(settings: SuperExecSettings, wake: int | None = None) -> None:
     """Start tasks until told to stop; `wake` is a pipe that has something to read when there is a task."""
     prepare(settings)
     superexec = import_module("flwr.supercore.superexec.run_superexec")
-    replace_constant("HEARTBEAT_DEFAULT_INTERVAL", settings.heartbeat_seconds)
+    quicken(settings.heartbeat_seconds)
     replace(superexec, "get_executor", lambda *_, **__: ForkingExecutor(settings))
     if wake is not None:
         replace(superexec, "time", SimpleNamespace(sleep=_until_woken(wake)))

@@ -13,7 +13,7 @@ from typing import Any
 import uvicorn
 
 from federation.flower_guard import FleetOnly
-from federation.flower_hooks import replace, replace_constant, require_flower
+from federation.flower_hooks import quicken, replace, require_flower
 
 SHUTDOWN_SECONDS = 3
 
@@ -35,7 +35,7 @@ def run_superlink(settings: SuperLinkSettings) -> None:
     """Flower's SuperLink behind the guard."""
     superlink_module = import_module("flwr.superlink.cli.flower_superlink")
     superlink_main = import_module("flwr.superlink.main")
-    replace_constant("HEARTBEAT_DEFAULT_INTERVAL", settings.heartbeat_seconds)
+    quicken(settings.heartbeat_seconds)
     create_app = superlink_main.create_app
 
     def create_guarded_app(*args: Any, **kwargs: Any) -> Any:

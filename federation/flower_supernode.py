@@ -22,7 +22,7 @@ from flwr.supercore.interceptors.http.runtime_version import RuntimeVersionHttpI
 from flwr.supernode.fleet_http_client import FleetHttpClient
 from flwr.supernode.node_auth_http_interceptor import NodeAuthHttpInterceptor
 
-from federation.flower_hooks import replace, replace_constant, require_flower
+from federation.flower_hooks import quicken, replace, require_flower
 from federation.flower_superexec import SuperExecSettings, prepare, run_superexec
 from node.processes import die_with_parent
 
@@ -68,7 +68,7 @@ def run_supernode(settings: SuperNodeSettings) -> None:
         os._exit(1)
     os.close(reader)
     threading.Thread(target=_end_with, args=(child,), daemon=True).start()
-    replace_constant("HEARTBEAT_DEFAULT_INTERVAL", settings.superexec.heartbeat_seconds)
+    quicken(settings.superexec.heartbeat_seconds)
     replace(node_module, "time", SimpleNamespace(sleep=_node_sleep(settings.pull_seconds)))
     pull = _noting(node_module._pull_and_store_message, Path(settings.node_id_file), writer)
     replace(node_module, "_pull_and_store_message", pull)

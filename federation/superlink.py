@@ -9,6 +9,7 @@ Only here and in `flower_*.py` do we touch what is internal to Flower (the versi
 | SuperExec asks for tasks every 1 s | woken through a pipe by its SuperNode | the same, and no idle polling |
 | a new `flwr-clientapp` process per message | a fork of the SuperExec | imports are paid once, not per message |
 | heartbeat 30 s, gone after 60 s | 10 s (the protocol's minimum), gone after 20 s | a dead node is noticed sooner |
+| up to 20 s between retries | 2 s | a SuperLink that is back is noticed before it counts its nodes as gone |
 | a killed SuperNode is refused for 60 s | signs its old session off | back in seconds; its message gets an error |
 | any bundle runs on a node | `approved_bundles` | the code is voted on; a refused one gets an error reply |
 | access log line per poll, endless graceful stop | off; 3 s | disk; a quick stop |
