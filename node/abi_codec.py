@@ -31,13 +31,10 @@ _SOLIDITY_PANIC = bytes.fromhex("4e487b71")  # Panic(uint256): overflow, divisio
 
 def _lenient_codec() -> ABICodec:
     types = cast(Any, registry).copy()  # eth_abi leaves its registry without annotations
+    text = cast(Any, StringDecoder)(handle_string_errors="replace")
     types.unregister("string")
-    types.register(cast(Any, BaseEquals)("string"), TextStringEncoder, _lenient_text, label="string")
+    types.register(cast(Any, BaseEquals)("string"), TextStringEncoder, text, label="string")
     return ABICodec(types)
-
-
-def _lenient_text(abi_type: object, types: object) -> StringDecoder:
-    return cast(StringDecoder, cast(Any, StringDecoder)(handle_string_errors="replace"))
 
 
 _CODEC = _lenient_codec()

@@ -1,0 +1,1112 @@
+"""One suite for every ledger: the contracts on a live anvil, and their twin in memory.
+
+The same story runs on both: same results, same refusals by name and values, same events.
+"""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any, Protocol
+
+import pytest
+import requests
+
+from node import cid as cids
+from node.abi_codec import encode_call
+from node.chain import ChainLedger
+from node.chain_rpc import Rpc
+from node.deploy import deploy
+from node.deployment import DOMAIN_NAMES, Deployment, DeploySettings
+from node.errors import DaemonUnavailable, LedgerRefused
+from node.governance import ballot_params, describe
+from node.identity import Identity
+from node.local_ledger import LocalLedger, ManualClock
+from node.merkle import Tree, contribution_leaf_hash, merit_leaf_hash
+from node.ports import Ledger
+from node.records import (
+    Action,
+    Address,
+    ArtifactKind,
+    Ballot,
+    ContributionLeaf,
+    EpochCommit,
+    JoinRequest,
+    MeritLeaf,
+    ProposalState,
+    ProposalStatement,
+    Registration,
+    Role,
+    RoundCommit,
+    RunParams,
+    Support,
+    Voucher,
+)
+from node.stack import free_port
+from node.typed_data import HALF_ORDER, sign
+
+ROOT = Path(__file__).resolve().parents[2]
+ANVIL = next(iter((ROOT / "node_modules" / "@foundry-rs").glob("anvil-*/bin/anvil")), None) or shutil.which("anvil")
+
+OPERATOR = Identity(b"\x0e".rjust(32, b"\0"))
+MEMBERS = [Identity(bytes([number]).rjust(32, b"\0")) for number in range(1, 7)]
+ADA, BO, CY, DEE, EVE, FAY = MEMBERS
+OUTSIDER = Identity(b"\x0f".rjust(32, b"\0"))
+TWR = 10**18
+NOBODY = Address("0x" + "0" * 40)
+SETTINGS = DeploySettings(
+    operator=OPERATOR.address,
+    licences=("CC0-1.0", "CC-BY-4.0"),
+    reward_supply_wei=1_000 * TWR,
+    epoch_finality_seconds=60,
+    voting_delay_seconds=100,
+    voting_period_seconds=1_000,
+    quorum_bps=5_000,
+    timelock_delay_seconds=200,
+)
+
+
+class Site(Protocol):
+    """A chain of one test."""
+
+    def ledger(self, sender: Identity) -> Ledger: ...
+    def now(self) -> int: ...
+    def advance(self, seconds: int) -> None: ...
+
+
+class LocalSite:
+    def __init__(self) -> None:
+        self.clock = ManualClock()
+        self.chain = LocalLedger(SETTINGS, clock=self.clock)
+
+    def ledger(self, sender: Identity) -> LocalLedger:
+        return self.chain.acting_as(sender.address)
+
+    def now(self) -> int:
+        return self.clock()
+
+    def advance(self, seconds: int) -> None:
+        self.clock.advance(seconds)
+
+
+class AnvilSite:
+    def __init__(self, deployment: Deployment) -> None:
+        self.deployment = deployment
+        self.rpc = Rpc(deployment.rpc_url)
+
+    def ledger(self, sender: Identity) -> ChainLedger:
+        return ChainLedger(self.deployment, key=sender)
+
+    def now(self) -> int:
+        return self.rpc.now()
+
+    def advance(self, seconds: int) -> None:
+        self.rpc.request("evm_increaseTime", seconds)
+
+
+@pytest.fixture(scope="module")
+def anvil() -> Iterator[Deployment]:
+    if ANVIL is None:
+        pytest.skip("needs anvil: run `npm ci`")
+    port = free_port()
+    command = [str(ANVIL), "--port", str(port), "--silent"]
+    with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL) as process:
+        try:
+            url = f"http://127.0.0.1:{port}"
+            wait_for(url)
+            for identity in (OPERATOR, OUTSIDER, *MEMBERS):
+                Rpc(url).request("anvil_setBalance", identity.address, hex(100 * TWR))
+            yield deploy(url, OUTSIDER, settings=SETTINGS)
+        finally:
+            process.terminate()
+
+
+def wait_for(url: str) -> None:
+    deadline = time.monotonic() + 20
+    while time.monotonic() < deadline:
+        try:
+            requests.post(url, json={"jsonrpc": "2.0", "id": 1, "method": "eth_chainId", "params": []}, timeout=2)
+            return
+        except requests.ConnectionError:
+            time.sleep(0.02)
+    raise TimeoutError(url)
+
+
+@pytest.fixture
+def anvil_site(anvil: Deployment) -> Iterator[AnvilSite]:
+    site = AnvilSite(anvil)
+    snapshot = site.rpc.request("evm_snapshot")
+    yield site
+    site.rpc.request("evm_revert", snapshot)
+
+
+@pytest.fixture(params=["twin", pytest.param("anvil", marks=pytest.mark.real)])
+def site(request: pytest.FixtureRequest) -> Site:
+    if request.param == "twin":
+        return LocalSite()
+    found: AnvilSite = request.getfixturevalue("anvil_site")
+    return found
+
+
+# The story: members join, a dataset, a run, rounds, rewards, merit, votes.
+
+
+def cid(text: str) -> Any:
+    return cids.of(text.encode())
+
+
+def digest(text: str) -> bytes:
+    return cids.digest(cid(text))
+
+
+def request_of(site: Site, who: Identity, **changes: Any) -> JoinRequest:
+    number = MEMBERS.index(who) + 1
+    request = JoinRequest(
+        account=who.address,
+        roles=Role.TRAINER | Role.EVALUATOR,
+        node_key_digest=bytes([number]) * 32,
+        name=f"member {number}",
+        deadline=site.now() + 100,
+    )
+    return replace(request, **changes)
+
+
+def voucher_of(request: JoinRequest) -> Voucher:
+    return Voucher(account=request.account, roles=request.roles, deadline=request.deadline)
+
+
+def join(site: Site, who: Identity, admitter: Identity = OPERATOR, **changes: Any) -> int:
+    ledger = site.ledger(OUTSIDER)
+    domain, request = ledger.domain("MemberRegistry"), request_of(site, who, **changes)
+    return ledger.join(request, sign(who, domain, request), sign(admitter, domain, voucher_of(request)))
+
+
+def register(site: Site, who: Identity, text: str = "dataset", **changes: Any) -> bytes:
+    ledger = site.ledger(OUTSIDER)
+    registration = replace(
+        Registration(
+            account=who.address,
+            kind=ArtifactKind.DATASET,
+            cid=cid(text),
+            licence="CC-BY-4.0",
+            deadline=site.now() + 100,
+        ),
+        **changes,
+    )
+    return ledger.register_artifact(registration, sign(who, ledger.domain("ArtifactRegistry"), registration))
+
+
+def params_of(**changes: Any) -> RunParams:
+    params = RunParams(
+        name="worlds",
+        spec_cid=cid("spec 1"),
+        genesis_cid=cid("genesis"),
+        dataset_digest=digest("dataset"),
+        reward_cap=10 * TWR,
+        quorum=2,
+        dispute_window_seconds=50,
+    )
+    return replace(params, **changes)
+
+
+@pytest.fixture
+def community(site: Site) -> Site:
+    """Five members and a dataset."""
+    for who in (ADA, BO, CY, DEE, EVE):
+        join(site, who)
+    register(site, ADA)
+    return site
+
+
+@pytest.fixture
+def running(community: Site) -> Site:
+    """Run 1 before its first round."""
+    community.ledger(OPERATOR).create_run(params_of())
+    return community
+
+
+def commit_of(ledger: Ledger, **changes: Any) -> RoundCommit:
+    state = ledger.run(1)
+    commit = RoundCommit(
+        run_id=1,
+        round=state.head_round + 1,
+        spec_digest=cids.digest(state.spec_cid),
+        parent_digest=cids.digest(state.head_cid),
+        checkpoint_cid=cid(f"checkpoint {state.head_round + 1}"),
+        contributions_root=tree_of(ledger).root,
+        record_cid=cid(f"record {state.head_round + 1}"),
+        num_clients=2,
+        reward=10 * TWR,
+        heldout_loss_micro=250_000,
+    )
+    return replace(commit, **changes)
+
+
+def cosign(ledger: Ledger, commit: RoundCommit | EpochCommit, *who: Identity) -> list[bytes]:
+    domain = ledger.domain("TrainingRuns" if isinstance(commit, RoundCommit) else "MeritEpochs")
+    return [sign(one, domain, commit) for one in sorted(who, key=lambda one: int(one.address, 16))]
+
+
+def leaf_of(who: Identity, reward: int, round_number: int = 1, cumulative: int | None = None) -> ContributionLeaf:
+    return ContributionLeaf(
+        run_id=1,
+        round=round_number,
+        member_id=MEMBERS.index(who) + 1,
+        account=who.address,
+        samples=640,
+        steps=30,
+        score=-12,
+        update_digest=digest(f"update of {who.address}"),
+        reward=reward,
+        cumulative_reward=reward if cumulative is None else cumulative,
+    )
+
+
+LEAVES = [leaf_of(ADA, 7 * TWR), leaf_of(BO, 3 * TWR), leaf_of(CY, 0)]
+
+
+def hash_of(ledger: Ledger, leaf: ContributionLeaf) -> bytes:
+    domain = ledger.domain("TrainingRuns")
+    return contribution_leaf_hash(domain.chain_id, domain.verifying_contract, leaf)
+
+
+def tree_of(ledger: Ledger, leaves: Sequence[ContributionLeaf] = LEAVES) -> Tree:
+    return Tree([hash_of(ledger, leaf) for leaf in leaves])
+
+
+def claim(site: Site, leaf: ContributionLeaf, leaves: Sequence[ContributionLeaf] = LEAVES) -> int:
+    ledger = site.ledger(OUTSIDER)
+    return ledger.claim(leaf, tree_of(ledger, leaves).proof(hash_of(ledger, leaf)))
+
+
+def commit_round(site: Site, **changes: Any) -> RoundCommit:
+    ledger = site.ledger(OUTSIDER)
+    commit = commit_of(ledger, **changes)
+    ledger.commit_round(commit, cosign(ledger, commit, ADA, BO))
+    return commit
+
+
+@pytest.fixture
+def rewarded(running: Site) -> Site:
+    """Round 1 is final, the run is funded."""
+    commit_round(running)
+    running.ledger(OPERATOR).fund(1, 50 * TWR)
+    running.advance(50)
+    return running
+
+
+MERIT = [
+    MeritLeaf(epoch=1, member_id=n, account=who.address, merit=weight**2, weight=weight)
+    for n, who, weight in ((1, ADA, 40), (2, BO, 30), (3, CY, 20), (4, DEE, 10))
+]
+
+
+def merit_hash(ledger: Ledger, leaf: MeritLeaf) -> bytes:
+    domain = ledger.domain("MeritEpochs")
+    return merit_leaf_hash(domain.chain_id, domain.verifying_contract, leaf)
+
+
+def epoch_of(ledger: Ledger, **changes: Any) -> EpochCommit:
+    commit = EpochCommit(
+        epoch=1,
+        run_id=1,
+        upto_round=1,
+        root=Tree([merit_hash(ledger, leaf) for leaf in MERIT]).root,
+        total_weight=100,
+        max_weight=40,
+        count=4,
+        tree_cid=cid("merit tree"),
+    )
+    return replace(commit, **changes)
+
+
+@pytest.fixture
+def voting(rewarded: Site) -> Site:
+    """Merit epoch 1 is final."""
+    ledger = rewarded.ledger(OUTSIDER)
+    commit = epoch_of(ledger)
+    ledger.commit_epoch(commit, cosign(ledger, commit, ADA, BO))
+    rewarded.advance(60)
+    return rewarded
+
+
+def propose(site: Site, who: Identity = ADA, actions: Sequence[Action] = (), text: str = "Change the spec") -> int:
+    ledger = site.ledger(OUTSIDER)
+    chosen = actions or (ledger.set_spec_action(1, cid("spec 2")),)
+    description = describe(text, who.address)
+    statement = ProposalStatement(
+        proposer=who.address, proposal_id=ledger.proposal_id(chosen, description), deadline=site.now() + 100
+    )
+    signature = sign(who, ledger.domain("TenWingsGovernor"), statement)
+    return ledger.propose(statement, chosen, description, signature)
+
+
+def ballot_of(ledger: Ledger, number: int, who: Identity, support: Support, **changes: Any) -> Ballot:
+    leaf = next((leaf for leaf in MERIT if leaf.account == who.address), MERIT[0])
+    tree = Tree([merit_hash(ledger, leaf) for leaf in MERIT])
+    ballot = Ballot(
+        proposal_id=number,
+        support=support,
+        voter=who.address,
+        nonce=ledger.ballot_nonce(who.address),
+        reason="because ✓",
+        params=ballot_params(leaf, tree.proof(merit_hash(ledger, leaf))),
+    )
+    return replace(ballot, **changes)
+
+
+def vote(site: Site, number: int, who: Identity, support: Support = Support.FOR, **changes: Any) -> int:
+    ledger = site.ledger(OUTSIDER)
+    ballot = ballot_of(ledger, number, who, support, **changes)
+    return ledger.cast_ballot(ballot, sign(who, ledger.domain("TenWingsGovernor"), ballot))
+
+
+def refusal(action: Callable[[], object]) -> tuple[str, dict[str, object]]:
+    with pytest.raises(LedgerRefused) as caught:
+        action()
+    return caught.value.rule, caught.value.values
+
+
+def decided(site: Site, number: int) -> None:
+    """Past the voting period."""
+    site.advance(1_002)
+
+
+# members
+
+
+def test_a_member_that_joined_is_found_by_its_account(site: Site) -> None:
+    assert join(site, ADA) == 1
+    assert join(site, BO, roles=Role.CURATOR) == 2
+    members = site.ledger(OUTSIDER).members()
+    assert [(m.member_id, m.account, m.name, m.roles) for m in members] == [
+        (1, ADA.address, "member 1", Role.TRAINER | Role.EVALUATOR),
+        (2, BO.address, "member 2", Role.CURATOR),
+    ]
+    assert site.ledger(OUTSIDER).member(BO.address) == members[1]
+    assert members[0].active
+    assert members[0].node_key_digest == b"\x01" * 32
+
+
+def test_who_never_joined_is_no_member(site: Site) -> None:
+    assert site.ledger(OUTSIDER).member(ADA.address) is None
+    assert site.ledger(OUTSIDER).members() == ()
+
+
+def test_an_admitter_can_join_a_member_without_a_voucher(site: Site) -> None:
+    ledger, request = site.ledger(OPERATOR), request_of(site, ADA)
+    assert ledger.join(request, sign(ADA, ledger.domain("MemberRegistry"), request), b"") == 1
+
+
+def test_nobody_joins_twice(site: Site) -> None:
+    join(site, ADA)
+    refused = refusal(lambda: join(site, ADA, node_key_digest=b"\x99" * 32))
+    assert refused == ("AlreadyMember", {"account": ADA.address, "memberId": 1})
+
+
+def test_a_voucher_by_an_outsider_is_refused(site: Site) -> None:
+    assert refusal(lambda: join(site, ADA, admitter=OUTSIDER)) == ("NotAnAdmitter", {"signer": OUTSIDER.address})
+
+
+def test_a_late_request_is_refused(site: Site) -> None:
+    rule, values = refusal(lambda: join(site, ADA, deadline=site.now() - 1))
+    assert (rule, set(values)) == ("RequestExpired", {"deadline", "timestamp"})
+
+
+@pytest.mark.parametrize(
+    ("changes", "refused"),
+    [
+        ({"roles": Role(0)}, ("InvalidRoles", {"roles": 0})),
+        ({"roles": Role(8)}, ("InvalidRoles", {"roles": 8})),
+        ({"name": ""}, ("InvalidName", {"length": 0, "maximum": 64})),
+        ({"name": "ü" * 33}, ("InvalidName", {"length": 66, "maximum": 64})),
+        ({"node_key_digest": bytes(32)}, ("EmptyNodeKey", {"account": ADA.address})),
+        ({"node_key_digest": b"\x02" * 32}, ("NodeKeyTaken", {"nodeKeyDigest": b"\x02" * 32, "memberId": 1})),
+    ],
+    ids=lambda value: value[0] if isinstance(value, tuple) else "",
+)
+def test_a_request_against_the_rules_is_refused(
+    site: Site, changes: dict[str, Any], refused: tuple[str, dict[str, object]]
+) -> None:
+    join(site, BO)
+    assert refusal(lambda: join(site, ADA, **changes)) == refused
+
+
+def test_a_request_signed_by_another_account_is_refused(site: Site) -> None:
+    ledger, request = site.ledger(OUTSIDER), request_of(site, ADA)
+    domain = ledger.domain("MemberRegistry")
+    forged = sign(BO, domain, request)
+    refused = refusal(lambda: ledger.join(request, forged, sign(OPERATOR, domain, voucher_of(request))))
+    assert refused == ("InvalidSignature", {"signer": ADA.address, "signature": forged})
+
+
+def test_a_malleated_voucher_is_refused(site: Site) -> None:
+    ledger, request = site.ledger(OUTSIDER), request_of(site, ADA)
+    domain = ledger.domain("MemberRegistry")
+    good = sign(OPERATOR, domain, voucher_of(request))
+    high = (2 * HALF_ORDER + 1 - int.from_bytes(good[32:64], "big")).to_bytes(32, "big")
+    twin = good[:32] + high + bytes([55 - good[64]])
+    refused = refusal(lambda: ledger.join(request, sign(ADA, domain, request), twin))
+    assert refused == ("ECDSAInvalidSignatureS", {"s": high})
+
+
+def test_a_voucher_cut_short_is_refused(site: Site) -> None:
+    ledger, request = site.ledger(OUTSIDER), request_of(site, ADA)
+    signature = sign(ADA, ledger.domain("MemberRegistry"), request)
+    assert refusal(lambda: ledger.join(request, signature, b"\x01" * 64)) == (
+        "ECDSAInvalidSignatureLength",
+        {"length": 64},
+    )
+    assert refusal(lambda: ledger.join(request, signature, bytes(65))) == ("ECDSAInvalidSignature", {})
+
+
+def test_a_number_too_wide_is_the_callers_mistake(site: Site) -> None:
+    ledger, request = site.ledger(OUTSIDER), request_of(site, ADA, deadline=2**64)
+    with pytest.raises(ValueError, match="uint64"):
+        ledger.join(request, b"\x01" * 65, b"\x01" * 65)
+
+
+# artifacts
+
+
+def test_a_registered_artifact_is_found_by_its_digest(community: Site) -> None:
+    found = community.ledger(OUTSIDER).artifact(digest("dataset"))
+    assert found is not None
+    assert (found.kind, found.account, found.cid, found.licence) == (
+        ArtifactKind.DATASET,
+        ADA.address,
+        cid("dataset"),
+        "CC-BY-4.0",
+    )
+    assert community.ledger(OUTSIDER).artifact(b"\x09" * 32) is None
+
+
+def test_an_artifact_can_name_its_parents(community: Site) -> None:
+    made = register(community, BO, "codec", kind=ArtifactKind.CODEC, parents=(digest("dataset"),))
+    assert made == digest("codec")
+
+
+@pytest.mark.parametrize(
+    ("changes", "refused"),
+    [
+        ({"licence": "proprietary"}, ("LicenceNotAllowed", {"licence": "proprietary"})),
+        ({"parents": (b"\x07" * 32,)}, ("UnknownParent", {"parent": b"\x07" * 32})),
+        ({"cid": cid("dataset")}, ("AlreadyRegistered", {"digest": digest("dataset"), "account": ADA.address})),
+        ({"account": FAY.address}, ("NotAnActiveMember", {"account": FAY.address})),
+    ],
+    ids=lambda value: value[0] if isinstance(value, tuple) else "",
+)
+def test_a_registration_against_the_rules_is_refused(
+    community: Site, changes: dict[str, Any], refused: tuple[str, dict[str, object]]
+) -> None:
+    assert refusal(lambda: register(community, BO, "new", **changes)) == refused
+
+
+# runs and rounds
+
+
+def test_a_new_run_starts_from_its_genesis(running: Site) -> None:
+    ledger = running.ledger(OUTSIDER)
+    state = ledger.run(1)
+    assert ledger.num_runs() == 1
+    assert state.params == params_of()
+    assert (state.spec_version, state.spec_cid) == (1, cid("spec 1"))
+    assert (state.head_round, state.head_cid) == (0, cid("genesis"))
+
+
+def test_an_unknown_run_is_refused(running: Site) -> None:
+    assert refusal(lambda: running.ledger(OUTSIDER).run(2)) == ("UnknownRun", {"runId": 2})
+    assert running.ledger(OUTSIDER).round(2, 1) is None
+
+
+def test_only_a_curator_opens_a_run(community: Site) -> None:
+    rule, values = refusal(lambda: community.ledger(ADA).create_run(params_of()))
+    assert (rule, values["account"]) == ("AccessControlUnauthorizedAccount", ADA.address)
+
+
+@pytest.mark.parametrize(
+    ("changes", "refused"),
+    [
+        ({"quorum": 0}, ("InvalidQuorum", {"quorum": 0})),
+        ({"dataset_digest": b"\x07" * 32}, ("NotADataset", {"digest": b"\x07" * 32})),
+    ],
+    ids=lambda value: value[0] if isinstance(value, tuple) else "",
+)
+def test_run_parameters_against_the_rules_are_refused(
+    community: Site, changes: dict[str, Any], refused: tuple[str, dict[str, object]]
+) -> None:
+    assert refusal(lambda: community.ledger(OPERATOR).create_run(params_of(**changes))) == refused
+
+
+def test_run_parameters_too_wide_are_the_callers_mistake(community: Site) -> None:
+    with pytest.raises(ValueError, match="expected"):
+        community.ledger(OPERATOR).create_run(params_of(quorum=256))
+
+
+def test_a_committed_round_moves_the_head(running: Site) -> None:
+    ledger = running.ledger(OUTSIDER)
+    commit = commit_of(ledger)
+    tx_hash = ledger.commit_round(commit, cosign(ledger, commit, ADA, BO, CY))
+    state = ledger.round(1, 1)
+    assert (ledger.run(1).head_round, ledger.run(1).head_cid) == (1, cid("checkpoint 1"))
+    assert state is not None
+    assert (state.commit, state.tx_hash, state.final) == (commit, tx_hash, False)
+    assert ledger.block_at(state.block_number).timestamp == state.committed_at
+
+
+def test_a_round_is_final_after_its_dispute_window(running: Site) -> None:
+    commit_round(running)
+    running.advance(50)
+    state = running.ledger(OUTSIDER).round(1, 1)
+    assert state is not None
+    assert state.final
+
+
+def test_a_second_round_builds_on_the_first(running: Site) -> None:
+    commit_round(running)
+    second = commit_round(running)
+    assert (second.round, second.parent_digest) == (2, digest("checkpoint 1"))
+    assert running.ledger(OUTSIDER).round(1, 3) is None
+
+
+@pytest.mark.parametrize(
+    ("changes", "refused"),
+    [
+        ({"run_id": 9}, ("UnknownRun", {"runId": 9})),
+        ({"round": 2}, ("WrongRound", {"runId": 1, "round": 2, "expected": 1})),
+        (
+            {"parent_digest": b"\x07" * 32},
+            ("WrongParent", {"runId": 1, "parentDigest": b"\x07" * 32, "headDigest": digest("genesis")}),
+        ),
+        (
+            {"spec_digest": b"\x07" * 32},
+            ("WrongSpec", {"runId": 1, "specDigest": b"\x07" * 32, "currentDigest": digest("spec 1")}),
+        ),
+        (
+            {"reward": 10 * TWR + 1},
+            ("RewardAboveCap", {"runId": 1, "reward": 10 * TWR + 1, "rewardCap": 10 * TWR}),
+        ),
+    ],
+    ids=lambda value: value[0] if isinstance(value, tuple) else "",
+)
+def test_a_commit_against_the_rules_is_refused(
+    running: Site, changes: dict[str, Any], refused: tuple[str, dict[str, object]]
+) -> None:
+    assert refusal(lambda: commit_round(running, **changes)) == refused
+
+
+def test_too_few_co_signers_are_refused(running: Site) -> None:
+    ledger = running.ledger(OUTSIDER)
+    commit = commit_of(ledger)
+    refused = refusal(lambda: ledger.commit_round(commit, cosign(ledger, commit, ADA)))
+    assert refused == ("QuorumNotReached", {"given": 1, "needed": 2})
+
+
+def test_one_co_signer_does_not_count_twice(running: Site) -> None:
+    ledger = running.ledger(OUTSIDER)
+    commit = commit_of(ledger)
+    refused = refusal(lambda: ledger.commit_round(commit, cosign(ledger, commit, ADA, ADA)))
+    assert refused == ("SignersNotAscending", {"previous": ADA.address, "signer": ADA.address})
+
+
+def test_co_signers_out_of_order_are_refused(running: Site) -> None:
+    ledger = running.ledger(OUTSIDER)
+    commit = commit_of(ledger)
+    signatures = cosign(ledger, commit, ADA, BO)
+    assert refusal(lambda: ledger.commit_round(commit, signatures[::-1]))[0] == "SignersNotAscending"
+
+
+def test_a_co_signer_who_is_no_evaluator_is_refused(running: Site) -> None:
+    join(running, FAY, roles=Role.TRAINER)
+    ledger = running.ledger(OUTSIDER)
+    commit = commit_of(ledger)
+    refused = refusal(lambda: ledger.commit_round(commit, cosign(ledger, commit, FAY, FAY)[:1] * 2))
+    assert refused == ("NotAnActiveEvaluator", {"signer": FAY.address})
+
+
+def test_a_failed_round_leaves_the_head_and_an_event(running: Site) -> None:
+    ledger = running.ledger(OPERATOR)
+    ledger.close_failed(1, 1, cid("what happened"), "too-few-updates")
+    event = ledger.events(0)[-1]
+    assert ledger.run(1).head_round == 0
+    assert (event.contract, event.name) == ("TrainingRuns", "RoundFailed")
+    assert event.args == {
+        "runId": 1,
+        "round": 1,
+        "recordCid": cids.to_bytes(cid("what happened")),
+        "reason": b"too-few-updates".ljust(32, b"\0"),
+    }
+
+
+def test_only_a_curator_closes_a_round_as_failed(running: Site) -> None:
+    refused = refusal(lambda: running.ledger(ADA).close_failed(1, 1, cid("x"), "reason"))
+    assert refused[0] == "AccessControlUnauthorizedAccount"
+
+
+def test_a_reason_longer_than_a_word_is_the_callers_mistake(running: Site) -> None:
+    with pytest.raises(ValueError, match="32 ASCII"):
+        running.ledger(OPERATOR).close_failed(1, 1, cid("x"), "r" * 33)
+
+
+# rewards
+
+
+def test_funding_moves_tokens_into_the_vault(running: Site) -> None:
+    ledger = running.ledger(OPERATOR)
+    ledger.fund(1, 50 * TWR)
+    ledger.fund(1, 5 * TWR)
+    assert ledger.funded(1) == 55 * TWR
+    assert ledger.reward_balance(OPERATOR.address) == 945 * TWR
+
+
+def test_nobody_funds_more_than_they_own(running: Site) -> None:
+    refused = refusal(lambda: running.ledger(ADA).fund(1, 1))
+    assert refused == ("ERC20InsufficientBalance", {"sender": ADA.address, "balance": 0, "needed": 1})
+
+
+def test_an_unknown_run_is_not_funded(running: Site) -> None:
+    assert refusal(lambda: running.ledger(OPERATOR).fund(7, 1)) == ("UnknownRun", {"runId": 7})
+
+
+def test_a_claim_with_proof_is_paid_once(rewarded: Site) -> None:
+    ledger = rewarded.ledger(OUTSIDER)
+    assert claim(rewarded, LEAVES[0]) == 7 * TWR
+    assert ledger.reward_balance(ADA.address) == ledger.claimed(1, ADA.address) == 7 * TWR
+    assert refusal(lambda: claim(rewarded, LEAVES[0])) == (
+        "NothingToClaim",
+        {"runId": 1, "account": ADA.address, "cumulativeReward": 7 * TWR, "claimed": 7 * TWR},
+    )
+
+
+def test_a_later_claim_pays_the_difference(rewarded: Site) -> None:
+    claim(rewarded, LEAVES[0])
+    second = [leaf_of(ADA, 4 * TWR, 2, 11 * TWR), leaf_of(BO, 6 * TWR, 2, 9 * TWR)]
+    commit_round(rewarded, contributions_root=tree_of(rewarded.ledger(OUTSIDER), second).root)
+    rewarded.advance(50)
+    assert claim(rewarded, second[0], second) == 4 * TWR
+    assert claim(rewarded, LEAVES[1]) == 3 * TWR
+    assert claim(rewarded, second[1], second) == 6 * TWR
+
+
+def test_a_claim_on_a_round_in_dispute_is_refused(running: Site) -> None:
+    commit_round(running)
+    assert refusal(lambda: claim(running, LEAVES[0])) == ("RoundNotFinal", {"runId": 1, "round": 1})
+
+
+def test_a_claim_with_another_amount_is_refused(rewarded: Site) -> None:
+    ledger = rewarded.ledger(OUTSIDER)
+    forged = replace(LEAVES[0], cumulative_reward=9 * TWR)
+    proof = tree_of(ledger).proof(hash_of(ledger, LEAVES[0]))
+    assert refusal(lambda: ledger.claim(forged, proof)) == (
+        "InvalidProof",
+        {"runId": 1, "round": 1, "leafHash": hash_of(ledger, forged)},
+    )
+
+
+def test_a_claim_beyond_the_budget_is_refused(running: Site) -> None:
+    commit_round(running)
+    running.ledger(OPERATOR).fund(1, TWR)
+    running.advance(50)
+    assert refusal(lambda: claim(running, LEAVES[0])) == (
+        "InsufficientFunds",
+        {"runId": 1, "available": TWR, "needed": 7 * TWR},
+    )
+
+
+def test_claims_beyond_what_the_rounds_granted_are_refused(running: Site) -> None:
+    commit_round(running, reward=8 * TWR)
+    running.ledger(OPERATOR).fund(1, 50 * TWR)
+    running.advance(50)
+    claim(running, LEAVES[0])
+    assert refusal(lambda: claim(running, LEAVES[1])) == (
+        "MoreThanGranted",
+        {"runId": 1, "claimedAfter": 10 * TWR, "granted": 8 * TWR},
+    )
+
+
+# merit
+
+
+def test_an_epoch_is_final_after_its_delay(rewarded: Site) -> None:
+    ledger = rewarded.ledger(OUTSIDER)
+    commit = epoch_of(ledger)
+    ledger.commit_epoch(commit, cosign(ledger, commit, ADA, BO))
+    assert ledger.epoch(1) == commit
+    assert ledger.epoch(2) is None
+    assert ledger.final_epoch() == 0
+    rewarded.advance(60)
+    assert ledger.final_epoch() == 1
+    assert ledger.final_epoch(rewarded.now() - 61) == 0
+
+
+@pytest.mark.parametrize(
+    ("changes", "refused"),
+    [
+        ({"epoch": 2}, ("WrongEpoch", {"epoch": 2, "expected": 1})),
+        ({"count": 0}, ("EmptyEpoch", {"epoch": 1})),
+        ({"max_weight": 101}, ("InvalidWeights", {"maxWeight": 101, "totalWeight": 100})),
+        ({"upto_round": 2}, ("RoundNotFinal", {"runId": 1, "round": 2})),
+        ({"run_id": 5}, ("RoundNotFinal", {"runId": 5, "round": 1})),
+    ],
+    ids=lambda value: value[0] if isinstance(value, tuple) else "",
+)
+def test_an_epoch_against_the_rules_is_refused(
+    rewarded: Site, changes: dict[str, Any], refused: tuple[str, dict[str, object]]
+) -> None:
+    ledger = rewarded.ledger(OUTSIDER)
+    commit = epoch_of(ledger, **changes)
+    assert refusal(lambda: ledger.commit_epoch(commit, cosign(ledger, commit, ADA, BO))) == refused
+
+
+def test_an_epoch_needs_the_runs_quorum(rewarded: Site) -> None:
+    ledger = rewarded.ledger(OUTSIDER)
+    commit = epoch_of(ledger)
+    refused = refusal(lambda: ledger.commit_epoch(commit, cosign(ledger, commit, ADA)))
+    assert refused == ("QuorumNotReached", {"given": 1, "needed": 2})
+
+
+# governance
+
+
+def test_a_spec_is_changed_by_a_vote(voting: Site) -> None:
+    ledger = voting.ledger(OUTSIDER)
+    number = propose(voting)
+    assert ledger.proposal(number).state == ProposalState.PENDING
+    voting.advance(102)
+    assert ledger.proposal(number).state == ProposalState.ACTIVE
+    assert vote(voting, number, ADA) == 40
+    assert vote(voting, number, DEE, Support.ABSTAIN) == 10
+    assert vote(voting, number, CY, Support.AGAINST) == 20
+    decided(voting, number)
+    assert ledger.proposal(number).state == ProposalState.SUCCEEDED
+    ledger.queue(number)
+    assert ledger.proposal(number).state == ProposalState.QUEUED
+    voting.advance(200)
+    ledger.execute(number)
+    after = ledger.proposal(number)
+    assert (after.state, after.votes_for, after.votes_against, after.votes_abstain, after.quorum) == (
+        ProposalState.EXECUTED,
+        40,
+        20,
+        10,
+        50,
+    )
+    assert (ledger.run(1).spec_version, ledger.run(1).spec_cid) == (2, cid("spec 2"))
+    assert ledger.run(1).params.spec_cid == cid("spec 1")
+    assert [p.proposal_id for p in ledger.proposals()] == [number]
+
+
+def test_a_round_under_the_old_spec_is_refused_after_the_vote(voting: Site) -> None:
+    stale = commit_of(voting.ledger(OUTSIDER))
+    pass_proposal(voting, propose(voting))
+    ledger = voting.ledger(OUTSIDER)
+    refused = refusal(lambda: ledger.commit_round(stale, cosign(ledger, stale, ADA, BO)))
+    assert refused[0] == "WrongSpec"
+
+
+def pass_proposal(site: Site, number: int) -> None:
+    site.advance(102)
+    vote(site, number, ADA)
+    vote(site, number, BO)
+    decided(site, number)
+    site.ledger(OUTSIDER).queue(number)
+    site.advance(200)
+    site.ledger(OUTSIDER).execute(number)
+
+
+def test_a_vote_can_suspend_a_member(voting: Site) -> None:
+    registry = voting.ledger(OUTSIDER).domain("MemberRegistry").verifying_contract
+    action = Action(target=registry, calldata=encode_call("MemberRegistry", "setActive", 3, False))
+    pass_proposal(voting, propose(voting, actions=[action]))
+    member = voting.ledger(OUTSIDER).member(CY.address)
+    assert member is not None
+    assert not member.active
+    assert refusal(lambda: propose(voting, CY, text="Let me in again")) == (
+        "NotAnActiveMember",
+        {"account": CY.address},
+    )
+
+
+def test_a_vote_can_change_quorum_licences_and_roles(voting: Site) -> None:
+    ledger = voting.ledger(OUTSIDER)
+    governor = ledger.domain("TenWingsGovernor").verifying_contract
+    artifacts = ledger.domain("ArtifactRegistry").verifying_contract
+    runs = ledger.domain("TrainingRuns").verifying_contract
+    curator = bytes.fromhex("850d585eb7f024ccee5e68e55f2c26cc72e1e6ee456acf62135757a5eb9d4a10")
+    actions = [
+        Action(target=governor, calldata=encode_call("TenWingsGovernor", "setQuorumBps", 1_000)),
+        Action(target=governor, calldata=encode_call("TenWingsGovernor", "setVotingDelay", 10)),
+        Action(target=artifacts, calldata=encode_call("ArtifactRegistry", "setLicence", "CC0-1.0", False)),
+        Action(target=runs, calldata=encode_call("TrainingRuns", "grantRole", curator, ADA.address)),
+    ]
+    pass_proposal(voting, propose(voting, actions=actions))
+    assert refusal(lambda: register(voting, ADA, "x", licence="CC0-1.0"))[0] == "LicenceNotAllowed"
+    assert voting.ledger(ADA).create_run(params_of()) == 2
+    later = ledger.proposal(propose(voting, text="Once more"))
+    assert (later.quorum, later.vote_end - later.vote_start) == (10, 1_000)
+
+
+def test_a_proposal_whose_call_fails_changes_nothing(voting: Site) -> None:
+    ledger = voting.ledger(OUTSIDER)
+    actions = [ledger.set_spec_action(1, cid("spec 2")), ledger.set_spec_action(9, cid("spec 2"))]
+    number = propose(voting, actions=actions)
+    assert refusal(lambda: pass_proposal(voting, number)) == ("UnknownRun", {"runId": 9})
+    assert ledger.run(1).spec_version == 1
+    assert ledger.proposal(number).state == ProposalState.QUEUED
+
+
+def test_a_proposal_without_quorum_is_defeated(voting: Site) -> None:
+    number = propose(voting)
+    voting.advance(102)
+    vote(voting, number, ADA)
+    decided(voting, number)
+    ledger = voting.ledger(OUTSIDER)
+    assert ledger.proposal(number).state == ProposalState.DEFEATED
+    rule, values = refusal(lambda: ledger.queue(number))
+    assert (rule, values["current"]) == ("GovernorUnexpectedProposalState", 3)
+    assert values["expectedStates"] == (1 << 4).to_bytes(32, "big")
+
+
+def test_a_proposal_is_not_executed_before_the_timelocks_delay(voting: Site) -> None:
+    ledger, number = voting.ledger(OUTSIDER), propose(voting)
+    voting.advance(102)
+    vote(voting, number, ADA)
+    vote(voting, number, BO)
+    decided(voting, number)
+    ledger.queue(number)
+    assert refusal(lambda: ledger.execute(number))[0] == "TimelockUnexpectedOperationState"
+    assert ledger.proposal(number).eta > voting.now()
+
+
+def test_an_unknown_proposal_is_refused(voting: Site) -> None:
+    ledger = voting.ledger(OUTSIDER)
+    expected = ("GovernorNonexistentProposal", {"proposalId": 5})
+    for action in (ledger.proposal, ledger.queue, ledger.execute):
+        assert refusal(partial(action, 5)) == expected
+    assert refusal(lambda: vote(voting, 5, ADA)) == expected
+
+
+def test_a_proposal_needs_a_final_epoch(rewarded: Site) -> None:
+    assert refusal(lambda: propose(rewarded))[0] == "NoFinalEpoch"
+
+
+def test_an_outsider_proposes_nothing(voting: Site) -> None:
+    assert refusal(lambda: propose(voting, OUTSIDER)) == ("NotAnActiveMember", {"account": OUTSIDER.address})
+
+
+def test_the_same_proposal_is_not_made_twice(voting: Site) -> None:
+    number = propose(voting)
+    rule, values = refusal(lambda: propose(voting))
+    assert (rule, values["proposalId"]) == ("GovernorUnexpectedProposalState", number)
+
+
+@pytest.mark.parametrize(
+    "description", ["", "short", f"of another\n#proposer={BO.address.lower()}", "#proposer=0x" + "g" * 40]
+)
+def test_a_description_that_does_not_name_the_proposer_is_refused(voting: Site, description: str) -> None:
+    ledger = voting.ledger(OUTSIDER)
+    actions = [ledger.set_spec_action(1, cid("spec 2"))]
+    statement = ProposalStatement(proposer=ADA.address, proposal_id=1, deadline=voting.now() + 9)
+    refused = refusal(lambda: ledger.propose(statement, actions, description, b"\x01" * 65))
+    assert refused == ("GovernorRestrictedProposer", {"proposer": ADA.address})
+
+
+def test_a_proposal_signed_for_other_actions_is_refused(voting: Site) -> None:
+    ledger, description = voting.ledger(OUTSIDER), describe("x", ADA.address)
+    meant, sent = (ledger.set_spec_action(1, cid(text)) for text in ("spec 2", "spec 3"))
+    statement = ProposalStatement(
+        proposer=ADA.address, proposal_id=ledger.proposal_id([meant], description), deadline=voting.now() + 9
+    )
+    signature = sign(ADA, ledger.domain("TenWingsGovernor"), statement)
+    refused = refusal(lambda: ledger.propose(statement, [sent], description, signature))
+    assert refused == ("InvalidSignature", {"signer": ADA.address, "signature": signature})
+
+
+def test_a_ballot_counts_once(voting: Site) -> None:
+    number = propose(voting)
+    voting.advance(102)
+    vote(voting, number, ADA)
+    assert refusal(lambda: vote(voting, number, ADA)) == ("GovernorAlreadyCastVote", {"voter": ADA.address})
+
+
+def test_a_relayed_ballot_cannot_be_replayed(voting: Site) -> None:
+    ledger, number = voting.ledger(OUTSIDER), propose(voting)
+    voting.advance(102)
+    ballot = ballot_of(ledger, number, ADA, Support.FOR)
+    signature = sign(ADA, ledger.domain("TenWingsGovernor"), ballot)
+    assert ledger.cast_ballot(ballot, signature) == 40
+    assert ledger.ballot_nonce(ADA.address) == 1
+    refused = refusal(lambda: ledger.cast_ballot(ballot, signature))
+    assert refused == ("GovernorInvalidSignature", {"voter": ADA.address})
+
+
+def test_a_ballot_before_its_time_is_refused(voting: Site) -> None:
+    rule, values = refusal(lambda: vote(voting, propose(voting), ADA))
+    assert (rule, values["current"]) == ("GovernorUnexpectedProposalState", 0)
+
+
+def test_a_ballot_with_the_merit_of_another_is_refused(voting: Site) -> None:
+    number = propose(voting)
+    voting.advance(102)
+    assert refusal(lambda: vote(voting, number, EVE)) == (
+        "InvalidMeritProof",
+        {"account": EVE.address, "epoch": 1, "memberId": 1, "merit": 1600, "weight": 40},
+    )
+
+
+def test_a_ballot_without_or_with_malformed_proof_is_refused(voting: Site) -> None:
+    number = propose(voting)
+    voting.advance(102)
+    assert refusal(lambda: vote(voting, number, ADA, params=b""))[0] == "MeritProofRequired"
+    assert refusal(lambda: vote(voting, number, ADA, params=b"\x01"))[0] == "Reverted"
+
+
+def test_an_action_of_ours_is_described_for_people(running: Site) -> None:
+    ledger = running.ledger(OUTSIDER)
+    described = ledger.describe_action(ledger.set_spec_action(1, cid("spec 2")))
+    assert described == {
+        "contract": "TrainingRuns",
+        "function": "setSpec",
+        "args": {"runId": 1, "specCid": cids.to_bytes(cid("spec 2"))},
+    }
+    strange = ledger.describe_action(Action(target=ADA.address, calldata=b"\x01"))
+    assert strange["contract"] == "unknown"
+
+
+# blocks and events
+
+
+def test_every_write_leaves_its_events_in_a_block_of_the_chain(voting: Site) -> None:
+    claim(voting, LEAVES[0])
+    pass_proposal(voting, propose(voting))
+    ledger = voting.ledger(OUTSIDER)
+    joined = next(e for e in ledger.events(0) if e.name == "MemberJoined")
+    events = [e for e in ledger.events(joined.block_number) if e.name != "Approval"]
+    assert [e.name for e in events] == [
+        *["MemberJoined"] * 5,
+        "ArtifactRegistered",
+        *["RunCreated", "SpecChanged"],
+        "RoundCommitted",
+        *["RunFunded", "Transfer"],
+        "EpochCommitted",
+        *["RewardClaimed", "Transfer"],
+        "ProposalCreated",
+        *["VoteCastWithParams"] * 2,
+        *["CallScheduled", "CallSalt", "ProposalQueued"],
+        *["SpecChanged", "CallExecuted", "ProposalExecuted"],
+    ]
+    for event in events:
+        block = ledger.block_at(event.block_number)
+        assert (event.block_hash, event.timestamp) == (block.hash, block.timestamp)
+    assert events == sorted(events, key=lambda e: (e.block_number, e.log_index))
+
+
+def test_events_of_a_range_are_those_of_its_blocks(running: Site) -> None:
+    ledger = running.ledger(OUTSIDER)
+    everything = ledger.events(0)
+    first, last = everything[-4].block_number, everything[-2].block_number
+    expected = [e for e in everything if first <= e.block_number <= last]
+    assert list(ledger.events(first, last)) == expected
+    assert ledger.events(ledger.latest_block().number + 1) == ()
+
+
+def test_a_block_that_is_not_there_yet_is_the_callers_mistake(site: Site) -> None:
+    ledger = site.ledger(OUTSIDER)
+    assert ledger.block_at(ledger.latest_block().number).hash == ledger.latest_block().hash
+    with pytest.raises(ValueError, match="expected a block number"):
+        ledger.block_at(10**6)
+
+
+def test_the_domain_of_a_contract_that_checks_no_signature_is_refused(site: Site) -> None:
+    with pytest.raises(ValueError, match="RewardToken"):
+        site.ledger(OUTSIDER).domain("RewardToken")
+
+
+# the two side by side, and what only a real chain has
+
+
+@pytest.mark.real
+def test_both_ledgers_log_the_same_events_with_the_same_values(anvil_site: AnvilSite) -> None:
+    local = LocalSite()
+    local.clock.now = anvil_site.now()
+    logged = []
+    for one in (local, anvil_site):
+        tell_the_story(one)
+        logged.append(comparable(one))
+    assert logged[0] == logged[1]
+
+
+def tell_the_story(site: Site) -> None:
+    for who in (ADA, BO):
+        join(site, who, deadline=2**40)
+    register(site, ADA, deadline=2**40)
+    site.ledger(OPERATOR).create_run(params_of(dispute_window_seconds=0))
+    commit_round(site)
+    site.ledger(OPERATOR).fund(1, 50 * TWR)
+    site.ledger(OPERATOR).close_failed(1, 2, cid("lost"), "no-quorum")
+    ledger = site.ledger(OUTSIDER)
+    epoch = epoch_of(ledger)
+    ledger.commit_epoch(epoch, cosign(ledger, epoch, ADA, BO))
+    site.advance(60)
+    claim(site, LEAVES[1])
+    pass_proposal(site, propose(site))
+
+
+def comparable(site: Site) -> list[Any]:
+    """Names and values, without what differs from chain to chain: addresses, hashes over them, times."""
+    ledger = site.ledger(OUTSIDER)
+    ours = {ledger.domain(name).verifying_contract for name in DOMAIN_NAMES}
+    variable = {"committedAt", "finalAt", "voteStart", "voteEnd", "etaSeconds", "proposalId", "contributionsRoot"}
+    variable |= {"root", "id", "salt", "params", "from", "to", "treeCid"}
+    start = next(e.block_number for e in ledger.events(0) if e.name == "MemberJoined")
+    rows = []
+    for event in ledger.events(start):
+        if event.name != "Approval":
+            args = {k: v for k, v in event.args.items() if k not in variable and not (isinstance(v, str) and v in ours)}
+            rows.append((event.contract, event.name, event.log_index, without(args, ours), sorted(event.args)))
+    return rows
+
+
+def without(args: dict[str, Any], ours: set[Address]) -> dict[str, Any]:
+    return {k: v for k, v in args.items() if not (isinstance(v, tuple) and set(v) & ours)}
+
+
+@pytest.mark.real
+def test_the_domains_are_those_that_the_contracts_report(anvil_site: AnvilSite) -> None:
+    from node.abi_codec import decode_result
+
+    ledger = anvil_site.ledger(OUTSIDER)
+    for contract in DOMAIN_NAMES:
+        domain = ledger.domain(contract)
+        (answer,) = anvil_site.rpc.calls(domain.verifying_contract, [encode_call(contract, "eip712Domain")])
+        _, name, version, chain_id, address, _, _ = decode_result(contract, "eip712Domain", answer)
+        assert (domain.name, domain.version, domain.chain_id, domain.verifying_contract) == (
+            name,
+            version,
+            chain_id,
+            address,
+        )
+
+
+@pytest.mark.real
+def test_the_deployer_keeps_no_power(anvil_site: AnvilSite) -> None:
+    from node.abi_codec import decode_result
+
+    for contract in ("MemberRegistry", "ArtifactRegistry", "TrainingRuns", "TimelockController"):
+        address = anvil_site.deployment.addresses[contract]
+        timelock = anvil_site.deployment.addresses["TimelockController"]
+        calls = [encode_call(contract, "hasRole", bytes(32), who) for who in (OUTSIDER.address, timelock)]
+        answers = anvil_site.rpc.calls(address, calls)
+        assert [decode_result(contract, "hasRole", answer) for answer in answers] == [False, True]
+
+
+@pytest.mark.real
+def test_a_chain_that_does_not_answer_is_named(anvil: Deployment) -> None:
+    elsewhere = replace(anvil, rpc_url=f"http://127.0.0.1:{free_port()}")
+    with pytest.raises(DaemonUnavailable, match=elsewhere.rpc_url):
+        ChainLedger(elsewhere)
