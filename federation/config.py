@@ -187,7 +187,9 @@ class RunSpec:
             section, _, name = dotted.partition(".")
             known = {f.name for f in fields(self)} - {"name"}
             if section not in known or not name:
-                raise ConfigError(f"unknown setting {dotted!r}; expected SECTION.NAME with SECTION one of {sorted(known)}")
+                raise ConfigError(
+                    f"unknown setting {dotted!r}; expected SECTION.NAME with SECTION one of {sorted(known)}"
+                )
             current = getattr(spec, section)
             changed = _section(type(current), section, {**_jsonable(asdict(current)), name: text})
             spec = replace(spec, **{section: changed})

@@ -37,9 +37,7 @@ class FeedbackFile:
     path: Path
     wire: WireSpec
 
-    def compress(
-        self, difference: Tensors, *, round_number: int, was_counted: Callable[[int, bytes], bool]
-    ) -> bytes:
+    def compress(self, difference: Tensors, *, round_number: int, was_counted: Callable[[int, bytes], bool]) -> bytes:
         """The update for this pseudo-gradient; the new buffer is on disk before it is returned.
 
         `was_counted(round, update digest)` tells whether the last update entered its round's commit. Asked again for the
@@ -76,7 +74,9 @@ class FeedbackFile:
             buffer, payload = rest[: head["buffer"]], rest[head["buffer"] :]
             return _Saved(round=head["round"], buffer=buffer, payload=payload)
         except (ValueError, KeyError, struct.error) as error:
-            raise ValueError(f"{self.path}: expected an error feedback file; delete it to start without: {error}") from error
+            raise ValueError(
+                f"{self.path}: expected an error feedback file; delete it to start without: {error}"
+            ) from error
 
     def _save(self, saved: _Saved) -> None:
         head = json.dumps({"round": saved.round, "buffer": len(saved.buffer)}).encode()

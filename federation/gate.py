@@ -83,12 +83,21 @@ def parse_receipt(raw: object) -> SignedReceipt:
 
 
 def check_receipt(
-    signed: SignedReceipt, *, account: Address, domain: Domain, run_id: int, round_number: int, spec_cid: Cid, base_cid: Cid
+    signed: SignedReceipt,
+    *,
+    account: Address,
+    domain: Domain,
+    run_id: int,
+    round_number: int,
+    spec_cid: Cid,
+    base_cid: Cid,
 ) -> None:
     """Is this the account's signed word about this round? Raises Refused."""
     receipt = signed.receipt
     if (receipt.run_id, receipt.round) != (run_id, round_number):
-        raise Refused("wrong-round", f"expected run {run_id} round {round_number}, got {receipt.run_id}/{receipt.round}")
+        raise Refused(
+            "wrong-round", f"expected run {run_id} round {round_number}, got {receipt.run_id}/{receipt.round}"
+        )
     if receipt.spec_digest != cids.digest(spec_cid):
         raise Refused("wrong-spec", f"expected the spec {spec_cid}, got digest 0x{receipt.spec_digest.hex()}")
     if receipt.base_digest != cids.digest(base_cid):
@@ -126,7 +135,13 @@ def outside_norm(norms: Mapping[Address, float], max_ratio: Decimal) -> dict[Add
 
 
 def check_sheet_covers(
-    sheet: ScoreSheet, signed: SignedSheet, *, run_id: int, round_number: int, base_cid: Cid, seed: bytes,
+    sheet: ScoreSheet,
+    signed: SignedSheet,
+    *,
+    run_id: int,
+    round_number: int,
+    base_cid: Cid,
+    seed: bytes,
     updates: Mapping[Address, bytes],
 ) -> None:
     """Does this sheet score exactly this round's admitted updates (account -> digest)? Raises Refused("bad-sheet")."""

@@ -78,5 +78,5 @@ class LocalGrid(Grid):
         context = self._contexts[message.metadata.dst_node_id]
         try:
             return self._app(message, context)
-        except Exception as error:  # noqa: BLE001 - a SuperNode, too, answers whatever the app raises with an error reply
+        except Exception as error:
             return Message(Error(code=_CLIENT_ERROR, reason=repr(error)), reply_to=message)

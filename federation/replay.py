@@ -77,7 +77,9 @@ def redo(ledger: Ledger, fetch: Fetch, run_id: int, round_number: int, record_ci
     """Gate, median, aggregate, outer step, leaves and root, from the CIDs. Raises Mismatch."""
     record = parse_record(fetch, record_cid)
     if (record.chain_id, record.run_id, record.round) != (ledger.chain_id(), run_id, round_number):
-        raise Mismatch("round record", f"expected run {run_id} round {round_number}, got {record.run_id}/{record.round}")
+        raise Mismatch(
+            "round record", f"expected run {run_id} round {round_number}, got {record.run_id}/{record.round}"
+        )
     inputs = gather(ledger, fetch, record)
     try:
         result = outcome(inputs)

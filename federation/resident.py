@@ -128,7 +128,11 @@ class Resident:
         candidates = [self._candidate(spec, base, task, signed) for signed in receipts]
         seed = scoring_seed(self.ledger.block_at(task.seed_block_number).hash, receipts)
         losses = paired_losses(
-            self._get(task.base_cid), candidates, self._score_clips(run, spec, seed), seed=seed_to_int(seed), num_draws=2
+            self._get(task.base_cid),
+            candidates,
+            self._score_clips(run, spec, seed),
+            seed=seed_to_int(seed),
+            num_draws=2,
         )
         sheet = ScoreSheet(
             run_id=run.run_id,
@@ -177,7 +181,9 @@ class Resident:
         measured = self._heldout_loss(run, spec, record.checkpoint_cid)
         allowed = max(1, measured * spec.score.heldout_tolerance_bps // 10_000)
         if abs(measured - record.heldout_loss_micro) > allowed:
-            raise Refused("disagrees", f"held-out loss: expected {measured} +- {allowed}, got {record.heldout_loss_micro}")
+            raise Refused(
+                "disagrees", f"held-out loss: expected {measured} +- {allowed}, got {record.heldout_loss_micro}"
+            )
         commit = replay.commit_of(record, task.record_cid)
         return {"signature": sign(self.identity, self.ledger.domain("TrainingRuns"), commit).hex()}
 

@@ -114,5 +114,7 @@ def _wait_final(c: Coordinator, run: RunState) -> None:
     give_up = c.clock() + run.params.dispute_window_seconds + FINALITY_SLACK_SECONDS
     while not ((state := c.ledger.round(run.run_id, run.head_round)) and state.final):
         if c.clock() > give_up:
-            raise RunStopped(f"round {run.head_round} is not final a minute after its dispute window; is the chain alive?")
+            raise RunStopped(
+                f"round {run.head_round} is not final a minute after its dispute window; is the chain alive?"
+            )
         c.sleep(0.5)

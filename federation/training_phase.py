@@ -7,7 +7,7 @@ from typing import Any
 
 from flwr.app import MessageType
 
-from federation.aggregate import norm
+from federation.aggregate import update_norm
 from federation.coordinator import FETCH_SECONDS, RoundContext, RoundFailed
 from federation.exchange import Patience, exchange, longest_work
 from federation.gate import Refused, check_member, check_receipt, check_update, outside_norm, parse_receipt
@@ -92,9 +92,9 @@ def admit(ctx: RoundContext, trained: Mapping[str, Any]) -> tuple[list[SignedRec
             admitted[account] = signed
         except Refused as refused:
             refusals.append(ctx.refusal(account, refused, "train"))
-    norms = {account: norm(ctx.updates[account]) for account in admitted}
-    for account, refused in outside_norm(norms, ctx.spec.gate.max_norm_ratio).items():
-        refusals.append(ctx.refusal(account, refused, "train", admitted.pop(account).update_cid))
+    norms = {account: update_norm(ctx.updates[account]) for account in admitted}
+    for account, too_far in outside_norm(norms, ctx.spec.gate.max_norm_ratio).items():
+        refusals.append(ctx.refusal(account, too_far, "train", admitted.pop(account).update_cid))
     ctx.tell("gated", admitted=len(admitted), refusals=to_json(refusals))
     if len(admitted) < ctx.spec.round.min_updates:
         why = "; ".join(f"{r.account}: {r.reason}" for r in refusals)

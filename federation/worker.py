@@ -76,7 +76,10 @@ def resident_handler(home: Home, name: str) -> Handler:
     torch.set_num_threads(int(os.environ.get("TENWINGS_THREADS", "1")))
     identity = open_identity(home, name)
     resident = Resident(
-        identity=identity, ledger=open_ledger(home, identity), store=open_store(home, name), folder=home.member(name).root
+        identity=identity,
+        ledger=open_ledger(home, identity),
+        store=open_store(home, name),
+        folder=home.member(name).root,
     )
     return lambda request: resident.handle(task_from_json(dict(request)))
 

@@ -33,7 +33,7 @@ DOMAIN_NAMES = {
 }
 """EIP-712 names of the contracts that check signatures; all are version "1"."""
 
-DEFAULT_LICENCES = ("CC0-1.0", "CC-BY-4.0", "CC-BY-SA-4.0", "Apache-2.0", "MIT", "ODC-By-1.0", "PDDL-1.0")
+DEFAULT_LICENCES = ("CC0-1.0", "CC-BY-3.0", "CC-BY-4.0", "CC-BY-SA-4.0", "Apache-2.0", "MIT", "ODC-By-1.0", "PDDL-1.0")
 """SPDX ids that allow training and redistribution with attribution at most, or share-alike."""
 
 _ADDRESS = re.compile(r"0x[0-9a-fA-F]{40}")

@@ -11,10 +11,11 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
-from typing import Any
+from typing import Any, TypeVar
 
 from node.records import Address, Cid, ContributionLeaf, MeritLeaf, Receipt, canonical_json
 
+T = TypeVar("T")
 VERSION = 1
 
 
@@ -189,15 +190,22 @@ def signed_sheet_from_json(raw: Any) -> SignedSheet:
 def refusal_from_json(raw: Any) -> Refusal:
     """A refusal as `to_json` wrote it."""
     with _explaining("a refusal"):
-        refusal: Refusal = _build(Refusal, raw)
-        return refusal
+        return _build(Refusal, raw)
 
 
 def _signed_receipt(raw: Any) -> SignedReceipt:
     return _build(SignedReceipt, {**raw, "receipt": _build(Receipt, raw["receipt"])})
 
 
-_BYTES_FIELDS = {"signature", "update_digest", "seed", "seed_block_hash", "contributions_root", "spec_digest", "base_digest"}
+_BYTES_FIELDS = {
+    "signature",
+    "update_digest",
+    "seed",
+    "seed_block_hash",
+    "contributions_root",
+    "spec_digest",
+    "base_digest",
+}
 _WEI_FIELDS = {"reward", "cumulative_reward"}
 
 
@@ -215,8 +223,8 @@ def to_json(value: Any) -> Any:
     return value
 
 
-def _build(cls: Any, raw: Mapping[str, Any]) -> Any:
-    values = {f.name: _typed(f.name, raw[f.name]) for f in fields(cls)}
+def _build(cls: type[T], raw: Mapping[str, Any]) -> T:
+    values = {f.name: _typed(f.name, raw[f.name]) for f in fields(cls)}  # type: ignore[arg-type]
     return cls(**values)
 
 

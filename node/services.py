@@ -16,6 +16,7 @@ REPOSITORY = Path(__file__).resolve().parent.parent
 ANVIL_PACKAGE = Path("node_modules/@foundry-rs/anvil-linux-amd64/bin/anvil")
 LOCAL_CHAIN_ID = 31337
 STATE_INTERVAL_SECONDS = 2
+BLOCK_SECONDS = 1
 
 
 def anvil_service(
@@ -27,10 +28,15 @@ def anvil_service(
     env: Mapping[str, str] | None = None,
     after: tuple[str, ...] | None = None,
 ) -> Service:
-    """A local chain on loopback that mines each transaction at once and comes back as it was, after a kill -9 too."""
+    """A local chain on loopback that comes back as it was, after a kill -9 too.
+
+    It mines each transaction at once and an empty block every second besides: time passes, and a block's hash is unknown
+    until it is mined.
+    """
     state = home.chain_state
     options = ["--host", "127.0.0.1", "--port", str(port), "--chain-id", str(chain_id), "--accounts", str(num_accounts)]
     options += ["--state", str(state), "--state-interval", str(STATE_INTERVAL_SECONDS), "--quiet"]
+    options += ["--block-time", str(BLOCK_SECONDS), "--mixed-mining"]
     options += ["--cache-path", str(state.parent / "cache")]
     return Service(
         name="chain",

@@ -1,0 +1,193 @@
+"""Replays a run from the chain and the CIDs: everything but the training itself, offline, by anyone.
+
+For every round: the spec and the parent that were in force, every receipt and its signature, every update's bytes, the
+score sheets and the seed they were drawn with, the medians, the aggregate and the next checkpoint bit by bit, the
+contributions tree, its root and the reward. Then the merit epochs and every payout.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from federation import replay
+from federation.replay import Fetch, Mismatch
+from model.checkpoint import read
+from node import cid as cids
+from node.errors import ConfigError, LedgerRefused
+from node.ports import ContentStore, Ledger
+from node.records import Address, ContributionLeaf, DatasetManifest, Event, Member, RoundCommit, RunState
+from node.round_record import merit_tree_to_bytes
+
+
+@dataclass(frozen=True, kw_only=True)
+class Verdict:
+    """What the audit found of one thing."""
+
+    round: int
+    """0 for what belongs to no round: the dataset and the genesis checkpoint."""
+    what: str
+    """"dataset", "round", "merit epoch" or "payouts"."""
+    holds: bool
+    subject: str = ""
+    """The object that does not hold, e.g. "update of 0x..."."""
+    detail: str = ""
+    heldout_loss_micro: int = 0
+    num_updates: int = 0
+    num_refused: int = 0
+
+
+def audit(ledger: Ledger, store: ContentStore, run_id: int) -> Iterator[Verdict]:
+    """Verdicts in the order of history. Raises ConfigError for a run that is not on chain."""
+    try:
+        run = ledger.run(run_id)
+    except LedgerRefused as error:
+        raise ConfigError(f"expected a run on chain, got {run_id}; `tenwings run ls` shows them ({error})") from error
+    events = ledger.events(0)
+    yield _judge(0, "dataset", lambda: _dataset(ledger, store.get, run))
+    claims = _of(events, "RewardClaimed", run_id)
+    leaves: dict[int, Sequence[ContributionLeaf]] = {}
+    for number in range(1, run.head_round + 1):
+        yield _judge(number, "round", lambda n=number: _round(ledger, store.get, events, run, n, leaves))  # type: ignore[misc]
+    for epoch in _of(events, "EpochCommitted", run_id):
+        number = int(epoch.args["uptoRound"])
+        yield _judge(number, "merit epoch", lambda e=epoch: _epoch(ledger, store.get, run_id, e))  # type: ignore[misc]
+    for number in sorted({int(claim.args["round"]) for claim in claims}):
+        mine = [c for c in claims if c.args["round"] == number]
+        yield _judge(number, "payouts", lambda n=number, m=mine: _payouts(claims, leaves.get(n), m))  # type: ignore[misc]
+
+
+def _judge(number: int, what: str, check: Callable[[], Mapping[str, Any]]) -> Verdict:
+    try:
+        found = check()
+    except Mismatch as mismatch:
+        return Verdict(round=number, what=what, holds=False, subject=mismatch.subject, detail=mismatch.detail)
+    return replace(Verdict(round=number, what=what, holds=True), **found)
+
+
+def _of(events: Sequence[Event], name: str, run_id: int) -> list[Event]:
+    return [e for e in events if e.name == name and e.args["runId"] == run_id]
+
+
+def _dataset(ledger: Ledger, fetch: Fetch, run: RunState) -> dict[str, int]:
+    artifact = ledger.artifact(run.params.dataset_digest)
+    if artifact is None:
+        raise Mismatch("dataset", f"expected 0x{run.params.dataset_digest.hex()} in the registry")
+    try:
+        manifest = DatasetManifest.from_bytes(replay.fetch_as(fetch, artifact.cid, "dataset manifest"))
+        for shard in manifest.shards:
+            replay.fetch_as(fetch, shard.cid, f"{shard.split} shard {shard.cid}")
+        read(replay.fetch_as(fetch, run.params.genesis_cid, "genesis checkpoint"))
+    except ValueError as error:
+        raise Mismatch("dataset", str(error)) from error
+    return {}
+
+
+def _round(
+    ledger: Ledger,
+    fetch: Fetch,
+    events: Sequence[Event],
+    run: RunState,
+    number: int,
+    leaves: dict[int, Sequence[ContributionLeaf]],
+) -> dict[str, int]:
+    state = ledger.round(run.run_id, number)
+    if state is None:
+        raise Mismatch("commit", f"expected round {number} on chain")
+    commit = state.commit
+    _check_chain(ledger, events, run, commit)
+    record = replay.load_record(fetch, commit)
+    as_of = MembersAt(ledger, events, state.block_number)
+    _, result = replay.redo(as_of, fetch, run.run_id, number, commit.record_cid)
+    stored = replay.fetch_as(fetch, commit.checkpoint_cid, "checkpoint")
+    if stored != result.checkpoint:
+        raise Mismatch("checkpoint", f"expected the bytes of {cids.of(result.checkpoint)}, got others")
+    leaves[number] = result.leaves
+    return {
+        "heldout_loss_micro": commit.heldout_loss_micro,
+        "num_updates": len(record.receipts),
+        "num_refused": len(record.refusals),
+    }
+
+
+def _check_chain(ledger: Ledger, events: Sequence[Event], run: RunState, commit: RoundCommit) -> None:
+    """The parent and the spec that were in force when the round was committed."""
+    parent_cid = run.params.genesis_cid
+    if commit.round > 1 and (before := ledger.round(run.run_id, commit.round - 1)) is not None:
+        parent_cid = before.commit.checkpoint_cid
+    if commit.parent_digest != cids.digest(parent_cid):
+        raise Mismatch("parent", f"expected {parent_cid}, got digest 0x{commit.parent_digest.hex()}")
+    spec_digest = cids.digest(run.params.spec_cid)
+    for event in events:
+        if event.name == "SpecChanged" and event.args["runId"] == run.run_id:
+            spec_digest = event.args["specDigest"]
+        if event.name == "RoundCommitted" and (event.args["runId"], event.args["round"]) == (run.run_id, commit.round):
+            break
+    if commit.spec_digest != spec_digest:
+        raise Mismatch("run spec", f"expected the voted spec 0x{spec_digest.hex()}, got 0x{commit.spec_digest.hex()}")
+
+
+def _epoch(ledger: Ledger, fetch: Fetch, run_id: int, event: Event) -> dict[str, int]:
+    number = int(event.args["epoch"])
+    commit, leaves = replay.epoch_of(ledger, fetch, run_id, number, int(event.args["uptoRound"]))
+    if ledger.epoch(number) != commit:
+        raise Mismatch(f"merit epoch {number}", f"expected {commit}, got {ledger.epoch(number)}")
+    stored = replay.fetch_as(fetch, commit.tree_cid, f"merit tree of epoch {number}")
+    if stored != merit_tree_to_bytes(leaves):
+        raise Mismatch(f"merit tree of epoch {number}", "expected the leaves of the rounds, got others")
+    return {}
+
+
+def _payouts(
+    claims: Sequence[Event], leaves: Sequence[ContributionLeaf] | None, of_round: Sequence[Event]
+) -> dict[str, int]:
+    """Every claim paid what its leaf had earned and was not paid before."""
+    if leaves is None:
+        raise Mismatch("payouts", "expected a round that holds, it does not: its payouts cannot be checked")
+    by_account = {leaf.account: leaf for leaf in leaves}
+    for claim in of_round:
+        account = Address(claim.args["account"])
+        leaf = by_account.get(account)
+        if leaf is None or leaf.cumulative_reward != claim.args["cumulativeReward"]:
+            raise Mismatch(
+                f"payout to {account}", f"expected the total of {leaf}, got {claim.args['cumulativeReward']}"
+            )
+        position = (claim.block_number, claim.log_index)
+        paid = sum(
+            int(c.args["amount"])
+            for c in claims
+            if c.args["account"] == account and (c.block_number, c.log_index) <= position
+        )
+        if paid != leaf.cumulative_reward:
+            raise Mismatch(f"payout to {account}", f"expected {leaf.cumulative_reward} wei paid by then, got {paid}")
+    return {}
+
+
+class MembersAt:
+    """The ledger with its members as they were at a block: later joins and bars do not rewrite history."""
+
+    def __init__(self, ledger: Ledger, events: Sequence[Event], block_number: int) -> None:
+        self._ledger = ledger
+        self._members = {m.account: m for m in _members_at(ledger, events, block_number)}
+
+    def members(self) -> Sequence[Member]:
+        return list(self._members.values())
+
+    def member(self, account: Address) -> Member | None:
+        return self._members.get(account)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._ledger, name)
+
+
+def _members_at(ledger: Ledger, events: Sequence[Event], block_number: int) -> Iterator[Member]:
+    joined = {e.args["memberId"] for e in events if e.name == "MemberJoined" and e.block_number <= block_number}
+    active = {
+        e.args["memberId"]: bool(e.args["active"])
+        for e in events
+        if e.name == "MemberActiveSet" and e.block_number <= block_number
+    }
+    for member in ledger.members():
+        if member.member_id in joined:
+            yield replace(member, active=active.get(member.member_id, True))

@@ -1,0 +1,39 @@
+"""The one place where adapters are chosen: from a state folder to an identity, a ledger and a content store."""
+
+from __future__ import annotations
+
+import os
+
+from node.chain import ChainLedger
+from node.config import Home
+from node.deployment import Deployment
+from node.errors import ConfigError
+from node.identity import Identity, load_keystore, read_password
+from node.ipfs import IpfsStore
+from node.ports import ContentStore, Ledger
+
+IPFS_API_VARIABLE = "IPFS_API"
+"""Multiaddr of a Kubo RPC to use in place of the embedded IPFS node, e.g. /ip4/127.0.0.1/tcp/5001."""
+IPFS_TOKEN_VARIABLE = "IPFS_API_TOKEN"
+
+
+def open_identity(home: Home, name: str) -> Identity:
+    """The identity kept for a member. Raises ConfigError when there is none."""
+    member = home.member(name)
+    if not member.keystore.exists():
+        raise ConfigError(f"expected a keystore at {member.keystore}, there is none; run `tenwings join {name}`")
+    return load_keystore(member.keystore, read_password(member.password))
+
+
+def open_ledger(home: Home, identity: Identity | None = None) -> Ledger:
+    """The chain of this state folder, for reading alone without an identity. Raises ConfigError before `tenwings up`."""
+    if not home.deployment.exists():
+        raise ConfigError(f"expected a deployment at {home.deployment}, there is none; run `tenwings up` first")
+    return ChainLedger(Deployment.load(home.deployment), key=identity)
+
+
+def open_store(home: Home, node: str) -> ContentStore:
+    """A node's own IPFS node, or the one that IPFS_API names."""
+    if api := os.environ.get(IPFS_API_VARIABLE):
+        return IpfsStore(api, os.environ.get(IPFS_TOKEN_VARIABLE))
+    return IpfsStore.from_folder(home.ipfs(node))

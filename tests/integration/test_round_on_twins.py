@@ -1,0 +1,208 @@
+"""One federated run on the twins: real training, real signatures, real trees; no daemon."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from federation.audit import Verdict, audit
+from federation.coordinator import RunStopped
+from federation.receipts import sign_receipt
+from federation.rounds import run_rounds
+from federation.wire import _HEADER, encode
+from model.checkpoint import read
+from node import cid as cids
+from node.proofs import claim_proof
+from node.records import Cid
+from node.round_record import RoundRecord, signed_receipt_from_json, to_json
+from tests.support.twins import Network, replace_object
+
+
+@pytest.fixture()
+def network(tmp_path: Path) -> Network:
+    return Network(folder=tmp_path)
+
+
+def record_of(network: Network, round_number: int) -> RoundRecord:
+    state = network.ledger.round(network.run_id, round_number)
+    assert state is not None
+    return RoundRecord.from_bytes(network.store.get(state.commit.record_cid))
+
+
+def failing(network: Network) -> list[Verdict]:
+    return [v for v in audit(network.ledger, network.store, network.run_id) if not v.holds]
+
+
+def test_two_rounds_move_the_head_pay_everyone_and_pass_the_audit(network: Network) -> None:
+    run_rounds(network.coordinator(), 2)
+
+    run = network.ledger.run(network.run_id)
+    assert run.head_round == 2
+    assert run.head_cid != run.params.genesis_cid
+    first, second = record_of(network, 1), record_of(network, 2)
+    assert first.heldout_loss_micro < first.parent_heldout_loss_micro
+    assert second.heldout_loss_micro < first.heldout_loss_micro
+    assert len(second.receipts) == 3
+    assert second.refusals == ()
+    assert failing(network) == []
+    for name in ("alice", "dora"):
+        state = network.ledger.round(network.run_id, 2)
+        assert state is not None
+        found = claim_proof(network.ledger, network.store, state, network.address(name))
+        assert found is not None
+        leaf, proof = found
+        assert network.ledger.claim(leaf, list(proof)) == leaf.cumulative_reward > 0
+    assert failing(network) == []
+    epoch = network.ledger.epoch(1)
+    assert epoch is not None
+    assert (epoch.upto_round, epoch.count) == (2, 5)
+
+
+def forged(network: Network, name: str, update: bytes | None = None, **changes: Any) -> Any:
+    """A tamper that signs a changed receipt with the member's own key, or stores another update."""
+
+    def tamper(task: dict[str, Any], reply: dict[str, Any]) -> dict[str, Any]:
+        signed = signed_receipt_from_json(reply["receipt"])
+        cid = network.store.put(update) if update is not None else signed.update_cid
+        receipt = replace(signed.receipt, update_digest=cids.digest(cid), **changes)
+        domain = network.ledger.domain("TrainingRuns")
+        return {**reply, "receipt": to_json(sign_receipt(network.members[name], domain, receipt, cid))}
+
+    return tamper
+
+
+def nan_update(network: Network) -> bytes:
+    """A payload whose codebook was overwritten with NaN."""
+    shapes = {n: t.shape for n, t in read(network.store.get(network.ledger.run(1).head_cid)).tensors.items()}
+    rng = np.random.default_rng(0)
+    payload = bytearray(encode({n: rng.normal(size=s).astype(np.float32) for n, s in shapes.items()}, top_k=512))
+    payload[_HEADER.size : _HEADER.size + 2] = b"\xc0\x7f"  # a bfloat16 NaN as the first level of the first codebook
+    return bytes(payload)
+
+
+def test_every_bad_client_is_refused_with_its_reason_and_the_round_goes_on(network: Network) -> None:
+    other = {"blocks.0.not.ours": np.ones((4, 4), np.float32)}
+    cases = {
+        "not-finite": forged(network, "carol", update=nan_update(network)),
+        "wrong-shape": forged(network, "carol", update=encode(other, top_k=512)),
+        "malformed": forged(network, "carol", update=b"not an update"),
+        "stale-base": forged(network, "carol", base_digest=bytes(32)),
+        "wrong-round": forged(network, "carol", round=99),
+        "bad-signature": lambda task, reply: {
+            **reply,
+            "receipt": {**reply["receipt"], "signature": "0x" + "11" * 65},
+        },
+        "client-error": lambda task, reply: {"refused": "out-of-memory", "detail": "no room"},
+    }
+    for reason, tamper in cases.items():
+        network.tampers = {"carol": tamper}
+        run_rounds(network.coordinator(), 1)
+        assert network.reasons() == {"carol": reason}
+    assert network.ledger.run(network.run_id).head_round == len(cases)
+    assert failing(network) == []
+
+
+def test_a_copied_update_is_refused_as_a_duplicate(network: Network) -> None:
+    seen: dict[str, Any] = {}
+
+    def remember(task: dict[str, Any], reply: dict[str, Any]) -> dict[str, Any]:
+        seen["cid"] = reply["receipt"]["update_cid"]
+        return reply
+
+    def copy(task: dict[str, Any], reply: dict[str, Any]) -> dict[str, Any]:
+        return forged(network, "bob", update=network.store.get(Cid(seen["cid"])))(task, reply)
+
+    network.tampers = {"alice": remember, "bob": copy}
+    run_rounds(network.coordinator(), 1)
+
+    assert list(network.reasons().values()) == ["duplicate"]
+
+
+def test_a_restarted_coordinator_goes_on_from_the_chains_head(network: Network) -> None:
+    run_rounds(network.coordinator(), 1)
+    head = network.ledger.run(network.run_id).head_cid
+
+    run_rounds(network.coordinator(), 1)
+
+    assert network.ledger.run(network.run_id).head_round == 2
+    assert record_of(network, 2).base_cid == head
+
+
+def test_a_coordinator_killed_after_training_does_not_ask_for_it_again(network: Network) -> None:
+    asked: list[str] = []
+    network.tampers = dict.fromkeys(
+        ("alice", "bob", "carol"), lambda task, reply: (asked.append(task["task"]), reply)[1]
+    )
+
+    class Killed(Exception):
+        pass
+
+    def die(event: str, details: Any) -> None:
+        if event == "scoring":
+            raise Killed
+
+    first = network.coordinator()
+    first.progress = die
+    with pytest.raises(Killed):
+        run_rounds(first, 1)
+    assert len(asked) == 3
+
+    run_rounds(network.coordinator(), 1)
+
+    assert len(asked) == 3
+    assert network.ledger.run(network.run_id).head_round == 1
+    assert failing(network) == []
+
+
+def test_too_few_updates_close_the_round_as_failed_and_the_head_stays(network: Network) -> None:
+    broken = lambda task, reply: {"refused": "no", "detail": "no"}  # noqa: E731
+    network.tampers = {"alice": broken, "bob": broken}
+
+    with pytest.raises(RunStopped, match="too-few-updates"):
+        run_rounds(network.coordinator(), 1)
+
+    run = network.ledger.run(network.run_id)
+    assert (run.head_round, run.head_cid) == (0, run.params.genesis_cid)
+    assert [e.name for e in network.ledger.events(0)].count("RoundFailed") == 3
+
+
+@pytest.mark.parametrize("what", ["update", "checkpoint", "score sheet", "contributions tree", "round record"])
+def test_one_flipped_byte_fails_the_audit_with_the_object_and_the_round(network: Network, what: str) -> None:
+    run_rounds(network.coordinator(), 2)
+    record, state = record_of(network, 2), network.ledger.round(network.run_id, 2)
+    assert state is not None
+    cid = {
+        "update": record.receipts[0].update_cid,
+        "checkpoint": record.checkpoint_cid,
+        "score sheet": record.sheets[0].cid,
+        "contributions tree": record.tree_cid,
+        "round record": state.commit.record_cid,
+    }[what]
+    data = bytearray(network.store.get(cid))
+    data[len(data) // 2] ^= 1
+    replace_object(network.store, cid, bytes(data))
+
+    first = failing(network)[0]
+
+    assert first.round == 2
+    assert first.subject.startswith(what)
+    assert cid in first.detail
+
+
+def test_a_changed_leaf_fails_the_audit_even_under_a_valid_cid(network: Network) -> None:
+    run_rounds(network.coordinator(), 1)
+    record, state = record_of(network, 1), network.ledger.round(network.run_id, 1)
+    assert state is not None
+    tree = network.store.get(record.tree_cid).replace(b'"steps":2', b'"steps":9', 1)
+    lying = replace(record, tree_cid=network.store.put(tree))
+    replace_object(network.store, state.commit.record_cid, lying.to_bytes())
+    network.store.get = lambda cid, **_: network.store._read(cid)  # type: ignore[method-assign,assignment]
+
+    first = failing(network)[0]
+
+    assert (first.round, first.subject) == (1, "contributions tree")
+    assert "leaf of member" in first.detail

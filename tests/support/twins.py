@@ -1,0 +1,207 @@
+"""A whole network on the twins: members, a small dataset, a run, and nodes on a LocalGrid with real training."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from flwr.app import Context
+
+from federation.client_app import make_app
+from federation.config import RunSpec
+from federation.coordinator import Coordinator
+from federation.journal import Journal
+from federation.local_grid import LocalGrid
+from federation.messages import HeldoutTask, task_from_json
+from federation.resident import Resident
+from model.checkpoint import initial
+from model.config import ModelConfig
+from model.data.clips import Clips
+from model.data.shards import pack
+from model.data.worlds import make_clips
+from node import cid as cids
+from node.deployment import DeploySettings
+from node.folder_store import MemoryStore
+from node.identity import Identity
+from node.local_ledger import LocalLedger
+from node.records import (
+    Address,
+    ArtifactKind,
+    Cid,
+    DatasetManifest,
+    JoinRequest,
+    Registration,
+    Role,
+    RunParams,
+    ShardEntry,
+    Voucher,
+)
+from node.typed_data import sign
+
+TOKEN = 10**18
+SMALL = ModelConfig(preset="custom", width=32, num_layers=1, num_heads=2)
+"""A video DiT small enough for a test; everything around it is as in a real run."""
+SPEC = RunSpec().with_changes(
+    {
+        "inner.num_steps": "2",
+        "inner.batch_size": "4",
+        "round.min_updates": "2",
+        "round.deadline_seconds": "60",
+        "round.grace_seconds": "30",
+        "score.num_clips": "4",
+        "score.heldout_draws": "2",
+    }
+)
+Tamper = Callable[[dict[str, Any], dict[str, Any]], dict[str, Any]]
+"""(task, honest reply) -> what the node sends instead."""
+
+
+class Clock:
+    """A clock that tests move; sleeping moves it and mines a block, as time on a chain does."""
+
+    def __init__(self) -> None:
+        self.offset = 0.0
+        self.ledger: LocalLedger | None = None
+
+    def __call__(self) -> float:
+        return time.time() + self.offset
+
+    def seconds(self) -> int:
+        return int(self())
+
+    def sleep(self, seconds: float) -> None:
+        self.offset += seconds / 20
+        time.sleep(min(seconds, 0.005))
+        if self.ledger:
+            self.ledger.mine()
+
+
+@dataclass(kw_only=True)
+class Network:
+    """Five members on the twins."""
+
+    folder: Path
+    clock: Clock = field(default_factory=Clock)
+    tampers: dict[str, Tamper] = field(default_factory=dict)
+    events: list[tuple[str, Mapping[str, Any]]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        torch.set_num_threads(1)
+        self.operator = Identity.create()
+        settings = DeploySettings(
+            operator=self.operator.address,
+            epoch_finality_seconds=0,
+            voting_delay_seconds=1,
+            voting_period_seconds=30,
+            timelock_delay_seconds=1,
+        )
+        self.ledger = LocalLedger(settings, clock=self.clock.seconds)
+        self.clock.ledger = self.ledger
+        self.store = MemoryStore()
+        names = {"alice": 1, "bob": 1, "carol": 1, "dora": 2, "emil": 2}
+        self.members = {name: self.join(name, Role(role)) for name, role in names.items()}
+        self.run_id = self.create_run()
+        self.residents: dict[str, Resident] = {}
+
+    def join(self, name: str, role: Role) -> Identity:
+        identity, deadline = Identity.create(), self.clock.seconds() + 3600
+        request = JoinRequest(
+            account=identity.address, roles=role, node_key_digest=cids.digest(cids.of(name.encode())), name=name,
+            deadline=deadline,
+        )  # fmt: skip
+        domain = self.ledger.domain("MemberRegistry")
+        voucher = Voucher(account=identity.address, roles=role, deadline=deadline)
+        self.ledger.join(request, sign(identity, domain, request), sign(self.operator, domain, voucher))
+        return identity
+
+    def create_run(self) -> int:
+        entries = []
+        for index, split in enumerate(["train", "train", "train", "score", "heldout"]):
+            data = pack(clips(8, seed=index))
+            entries.append(ShardEntry(cid=self.store.put(data), split=split, num_clips=8, num_bytes=len(data)))
+        manifest = DatasetManifest(
+            name="worlds", licence="CC0-1.0", attribution="made here", clip_shape=(8, 32, 32), shards=tuple(entries)
+        )
+        registration = Registration(
+            account=self.members["alice"].address,
+            kind=ArtifactKind.DATASET,
+            cid=self.store.put(manifest.to_bytes()),
+            licence="CC0-1.0",
+            deadline=self.clock.seconds() + 3600,
+        )
+        signature = sign(self.members["alice"], self.ledger.domain("ArtifactRegistry"), registration)
+        digest = self.ledger.register_artifact(registration, signature)
+        run_id = self.ledger.create_run(
+            RunParams(
+                name="test",
+                spec_cid=self.store.put(SPEC.to_bytes()),
+                genesis_cid=self.store.put(initial(SMALL, 0)),
+                dataset_digest=digest,
+                reward_cap=1000 * TOKEN,
+                quorum=2,
+                dispute_window_seconds=1,
+            )
+        )
+        self.ledger.fund(run_id, 10_000 * TOKEN)
+        return run_id
+
+    def resident(self, name: str) -> Resident:
+        """A node's resident, kept between rounds."""
+        if name not in self.residents:
+            folder = self.folder / name
+            folder.mkdir(exist_ok=True)
+            self.residents[name] = Resident(
+                identity=self.members[name], ledger=self.ledger, store=self.store, folder=folder, clock=self.clock
+            )
+        return self.residents[name]
+
+    def name_of(self, account: str) -> str:
+        return next(name for name, identity in self.members.items() if identity.address == account)
+
+    def ask(self, context: Context, task: Mapping[str, Any]) -> dict[str, Any]:
+        name = self.name_of(str(context.node_config["name"]))
+        reply = self.resident(name).handle(task_from_json(dict(task)))
+        return self.tampers[name](dict(task), reply) if name in self.tampers else reply
+
+    def coordinator(self, online: list[str] | None = None) -> Coordinator:
+        """A fresh coordinator, as after a restart."""
+        names = online or list(self.members)
+        grid = LocalGrid(make_app(self.ask), {i + 1: self.members[n].address for i, n in enumerate(names)})
+        measurer = self.resident("dora")
+        return Coordinator(
+            grid=grid,
+            ledger=self.ledger,
+            store=self.store,
+            heldout=lambda task: heldout(measurer, task),
+            journal=Journal(path=self.folder / "journal.json"),
+            run_id=self.run_id,
+            progress=lambda event, details: self.events.append((event, details)),
+            clock=self.clock,
+            sleep=self.clock.sleep,
+        )
+
+    def reasons(self) -> dict[str, str]:
+        """Name -> reason code of everyone refused in the last committed round."""
+        committed = [details for event, details in self.events if event == "committed"]
+        return {self.name_of(r["account"]): r["reason"] for r in committed[-1]["refusals"]}
+
+    def address(self, name: str) -> Address:
+        return self.members[name].address
+
+
+def heldout(resident: Resident, task: HeldoutTask) -> int:
+    return int(resident.handle(task)["heldout_loss_micro"])
+
+
+def clips(num: int, seed: int) -> Clips:
+    """Procedural clips in the demo's shape."""
+    return make_clips(num_clips=num, seed=seed)
+
+
+def replace_object(store: MemoryStore, cid: Cid, data: bytes) -> None:
+    """What a disk that flips bits does: other bytes under the same CID."""
+    store._write(cid, data)
