@@ -76,7 +76,7 @@ def html_of(request: Request, services: ServicesDep) -> Html:
 
 def token(services: Services, view: View | None) -> str:
     """Changes when pages would show something else."""
-    return f"{view.token if view else ''}.{services.library.num_fetched}"
+    return f"{view.version if view else ''}.{services.library.num_fetched}"
 
 
 Html = Callable[[str, str, Page], Response]

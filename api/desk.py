@@ -44,7 +44,7 @@ class Desk:
     def page(self) -> PageFields:
         """The fields that every page carries; ask last, when all content was read."""
         missing = [MissingContent(cid=m.cid, reason=m.reason) for m in self.reader.missing]
-        return PageFields(as_of=self._as_of(), missing=missing)
+        return PageFields(as_of=self.as_of(), missing=missing)
 
     def run(self, run_id: int) -> RunEntry:
         """Raises NotFound."""
@@ -144,7 +144,8 @@ class Desk:
             points.insert(0, LossPoint(round=0, heldout_loss_micro=first.parent_heldout_loss_micro))
         return points
 
-    def _as_of(self) -> AsOf:
+    def as_of(self) -> AsOf:
+        """Of which block the data is, in words too."""
         block, age = self.view.block, max(0, int(self._now - self.view.polled_at))
         stale = self._outage is not None or age > STALE_AFTER_SECONDS
         words = f"as of block {block.number}, {duration(age)} ago"

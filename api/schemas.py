@@ -445,8 +445,8 @@ class Health(Model):
 class Head(Model):
     """A cheap question: is a page worth loading again?"""
 
-    block: int
     token: str
+    as_of: AsOf
 
 
 class Accepted(Model):

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import logging
+import secrets
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -45,12 +45,8 @@ class View:
     block: Block
     polled_at: float
     """Unix time in seconds at which the chain last answered."""
-
-    @property
-    def token(self) -> str:
-        """Changes when anything that pages show has changed on the chain."""
-        seen = f"{self.block.number}.{self.block.hash.hex()}.{sorted(self.live.proposals.items())}.{self.live}"
-        return hashlib.sha256(seen.encode()).hexdigest()[:16]
+    version: str
+    """Changes when history or live changed, and with a restart: then pages show something else."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,6 +75,8 @@ class Follower:
         self._history = Fold().history()
         self._live = Live()
         self._view: View | None = None
+        self._start = secrets.token_hex(4)
+        self._num_changes = 0
         self._outage: Outage | None = None
 
     @property
@@ -120,8 +118,12 @@ class Follower:
         start = self._first_block if cursor is None else cursor.number + 1
         for first in range(start, head.number + 1, BLOCKS_A_STEP):
             self._read(first, min(first + BLOCKS_A_STEP - 1, head.number), head)
-        self._live = _read_live(self._ledger, self._history, self._live)
-        self._view = View(history=self._history, live=self._live, block=head, polled_at=self._now())
+        live = _read_live(self._ledger, self._history, self._live)
+        if live != self._live:
+            self._live = live
+            self._num_changes += 1
+        version = f"{self._start}-{self._num_changes}"
+        self._view = View(history=self._history, live=self._live, block=head, polled_at=self._now(), version=version)
 
     def _claim_and_replay(self) -> None:
         self._log.claim(self._ledger.chain_id(), self._ledger.domain("TrainingRuns").verifying_contract)
@@ -129,7 +131,7 @@ class Follower:
 
     def _replay(self) -> None:
         self._fold = Fold(self._log.events())
-        self._history = self._fold.history()
+        self._publish(self._fold)
 
     def _read(self, first: int, last: int, head: Block) -> None:
         assert self._fold is not None
@@ -138,7 +140,11 @@ class Follower:
         self._log.append(events, upto)
         if events:
             self._fold.take(events)
-            self._history = self._fold.history()
+            self._publish(self._fold)
+
+    def _publish(self, fold: Fold) -> None:
+        self._history = fold.history()
+        self._num_changes += 1
 
     def _undo_reorg(self) -> None:
         """Roll back to the newest mark that the chain still knows by the same hash."""

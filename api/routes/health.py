@@ -6,7 +6,7 @@ import time
 
 from fastapi import APIRouter, Response
 
-from api.deps import Services, ServicesDep, ViewDep, token
+from api.deps import DeskDep, Services, ServicesDep, token
 from api.desk import STALE_AFTER_SECONDS, duration
 from api.schemas import Head, Health
 
@@ -22,9 +22,9 @@ def health(services: ServicesDep, response: Response) -> Health:
 
 
 @router.get("/api/head")
-def head(services: ServicesDep, view: ViewDep) -> Head:
+def head(services: ServicesDep, desk: DeskDep) -> Head:
     """A cheap question: the token changes when pages would show something else."""
-    return Head(block=view.block.number, token=token(services, view))
+    return Head(token=token(services, desk.view), as_of=desk.as_of())
 
 
 def health_of(services: Services, now: float) -> Health:

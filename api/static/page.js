@@ -6,31 +6,40 @@ function addCopyButtons(root) {
     const button = document.createElement("button");
     button.type = "button";
     button.className = "copy";
-    button.textContent = "copy";
     button.setAttribute("aria-label", "Copy " + id.title);
     button.addEventListener("click", async () => {
       try {
         await navigator.clipboard.writeText(id.title);
         button.textContent = "copied";
       } catch {
-        getSelection().selectAllChildren(id);
-        button.textContent = "select";
+        button.textContent = id.title; // no clipboard on plain http: show it whole, selected
+        getSelection().selectAllChildren(button);
+        return;
       }
-      setTimeout(() => { button.textContent = "copy"; }, 1500);
+      setTimeout(() => { button.textContent = ""; }, 1500);
     });
     id.after(button);
   }
 }
 
+function sayAsOf(words, stale) {
+  const line = document.querySelector(".asof");
+  line.classList.toggle("stale", stale);
+  line.firstElementChild.textContent = words;
+}
+
 function busy(main) {
-  return document.hidden || !getSelection().isCollapsed || (document.activeElement !== document.body && main.contains(document.activeElement) && document.activeElement !== main);
+  return !getSelection().isCollapsed || (document.activeElement !== document.body && main.contains(document.activeElement) && document.activeElement !== main);
 }
 
 async function renew() {
   const main = document.getElementById("main");
-  if (busy(main)) return;
-  const head = await (await fetch("/api/head")).json();
-  if (head.token === main.dataset.token) return;
+  if (document.hidden) return;
+  const answer = await fetch("/api/head");
+  if (!answer.ok) throw new Error("no head");
+  const head = await answer.json();
+  sayAsOf(head.as_of.words, head.as_of.stale);
+  if (busy(main) || head.token === main.dataset.token) return;
   const page = await fetch(location.href, { headers: { accept: "text/html" } });
   if (!page.ok) return;
   const next = new DOMParser().parseFromString(await page.text(), "text/html").getElementById("main");
@@ -40,4 +49,4 @@ async function renew() {
 }
 
 addCopyButtons(document);
-if (document.querySelector("#main[data-token]")) setInterval(() => renew().catch(() => {}), 4000);
+if (document.querySelector("#main[data-token]")) setInterval(() => renew().catch(() => sayAsOf("Stale: this server does not answer. What you see is what it said last", true)), 4000);

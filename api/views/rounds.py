@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from api.desk import Desk, NotFound, paged
 from api.index.history import FailureEntry, RoundEntry, RunEntry
 from api.schemas import (
@@ -15,6 +17,8 @@ from api.schemas import (
     Timing,
 )
 from node.round_record import RoundRecord, ScoreSheet
+
+PARTS = ("train", "score", "aggregate", "cosign", "ipfs", "flower")
 
 
 def rounds_page(desk: Desk, run_id: int, page: int) -> RoundsPage:
@@ -99,9 +103,14 @@ def _record_view(desk: Desk, record: RoundRecord) -> RecordView:
             for refusal in record.refusals
         ],
         sheets=_sheets(desk, record),
-        timings=[Timing(part=part, milliseconds=time) for part, time in record.timings_ms.items()],
+        timings=[Timing(part=part, milliseconds=record.timings_ms[part]) for part in _in_time(record.timings_ms)],
         failure=record.failure,
     )
+
+
+def _in_time(parts: Iterable[str]) -> list[str]:
+    """In the order in which a round does them; parts without a place come last."""
+    return sorted(parts, key=lambda part: (PARTS.index(part) if part in PARTS else len(PARTS), part))
 
 
 def _receipts(desk: Desk, record: RoundRecord) -> list[ReceiptRow]:
