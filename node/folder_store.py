@@ -14,6 +14,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from pathlib import Path
 from threading import RLock
+from typing import ClassVar
 from weakref import WeakValueDictionary
 
 from node import cid as cids
@@ -122,7 +123,7 @@ class _LocalStore(ABC):
 class MemoryStore(_LocalStore):
     """A content store in this process; threads may share it."""
 
-    _open: WeakValueDictionary[str, MemoryStore] = WeakValueDictionary()
+    _open: ClassVar[WeakValueDictionary[str, MemoryStore]] = WeakValueDictionary()
 
     def __init__(self) -> None:
         self._content: dict[Cid, bytes] = {}

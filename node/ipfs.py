@@ -10,7 +10,7 @@ from typing import Any
 
 from node import cid as cids
 from node.errors import ContentCorrupt, ContentUnavailable, DaemonUnavailable
-from node.ipfs_rpc import KuboRpc, RpcBroken, RpcRefusal, RpcTimeout, is_loopback
+from node.ipfs_rpc import KuboRpc, RpcFailure, RpcTimeout, is_loopback
 from node.records import Cid
 
 API_FILE = "api"
@@ -63,7 +63,7 @@ class IpfsStore:
         expected = cids.of(data)
         try:
             answer = self._rpc.add(data, opts=_ADD_OPTIONS, timeout_seconds=_LONG_ANSWER_SECONDS)
-        except (RpcRefusal, RpcTimeout, RpcBroken) as error:
+        except RpcFailure as error:
             raise DaemonUnavailable(f"{self.api} did not add {len(data)} bytes: {error}; look at its log") from error
         if answer != expected:
             raise ContentCorrupt(
@@ -92,20 +92,23 @@ class IpfsStore:
 
     def pin(self, cid: Cid) -> None:
         """Keep `cid`, fetching what is missing. Raises ContentUnavailable, DaemonUnavailable."""
-        self._call("/pin/add", cids.parse(cid), timeout_seconds=_LONG_ANSWER_SECONDS)
+        try:
+            self._rpc.call("/pin/add", cids.parse(cid), opts={}, timeout_seconds=_LONG_ANSWER_SECONDS)
+        except RpcFailure as error:
+            raise ContentUnavailable(f"cannot pin {cid}: {error}; connect to a node that has it") from error
 
     def unpin(self, cid: Cid) -> None:
         """Let garbage collection take `cid`; unknown pins are no error. Raises DaemonUnavailable."""
         try:
             self._call("/pin/rm", cids.parse(cid))
-        except ContentUnavailable as error:
+        except DaemonUnavailable as error:
             if "not pinned" not in str(error):
                 raise
 
     def peer_address(self) -> str:
         """A multiaddr with /p2p/ over plain TCP; one that other machines can dial when there is one."""
-        identity = self._call("/id")[0]
-        addresses = identity["Addresses"] or []
+        identity = self._object("/id")
+        addresses = identity.get("Addresses") or []
         plain = [a for a in addresses if "/tcp/" in a and not any(other in a for other in _NOT_PLAIN_TCP)]
         if not plain:
             raise DaemonUnavailable(
@@ -118,13 +121,13 @@ class IpfsStore:
     def connect(self, multiaddr: str) -> None:
         """Open a connection to another node. Raises DaemonUnavailable, also when the other does not answer."""
         try:
-            self._call("/swarm/connect", multiaddr)
-        except ContentUnavailable as error:
+            self._rpc.call("/swarm/connect", multiaddr, opts={}, timeout_seconds=_ANSWER_SECONDS)
+        except RpcFailure as error:
             raise DaemonUnavailable(f"cannot connect to {multiaddr}: {error}; is that node up?") from error
 
     def version(self) -> str:
         """What the daemon calls its version; DaemonUnavailable while it is not ready."""
-        return str(self._call("/version")[0]["Version"])
+        return str(self._object("/version").get("Version"))
 
     def collect_garbage(self) -> int:
         """Remove every block that no pin reaches; the number of blocks removed."""
@@ -151,7 +154,7 @@ class IpfsStore:
                         raise ValueError(f"expected at most {max_bytes} bytes behind {cid}, there are more")
                     if time.monotonic() > deadline:
                         raise RpcTimeout("the rest did not come")
-        except (RpcRefusal, RpcTimeout, RpcBroken) as error:
+        except RpcFailure as error:
             self.version()  # a daemon that is gone says so here
             raise ContentUnavailable(
                 f"expected the content of {cid} within {timeout_seconds:g} seconds, got {num_bytes} bytes: {error}; "
@@ -164,12 +167,18 @@ class IpfsStore:
         options = {"offline": "true"}
         try:
             block = b"".join(self._rpc.read("/block/get", cid, opts=options, timeout_seconds=_ANSWER_SECONDS))
-        except (RpcRefusal, RpcTimeout, RpcBroken):
+        except RpcFailure:
             return
         if not cids.is_block_of(cid, block):
             raise ContentCorrupt(
                 f"the root block of {cid} at {self.api} is damaged; repair() drops it, then get it anew"
             )
+
+    def _object(self, path: str) -> dict[str, Any]:
+        lines = self._call(path)
+        if len(lines) != 1:
+            raise DaemonUnavailable(f"expected one JSON object from {self.api}{path}, got {lines}; is it an IPFS node?")
+        return lines[0]
 
     def _call(
         self,
@@ -180,5 +189,5 @@ class IpfsStore:
     ) -> list[dict[str, Any]]:
         try:
             return self._rpc.call(path, *args, opts=opts or {}, timeout_seconds=timeout_seconds)
-        except (RpcRefusal, RpcTimeout, RpcBroken) as error:
-            raise ContentUnavailable(f"{self.api}{path} {' '.join(args)}: {error}") from error
+        except RpcFailure as error:
+            raise DaemonUnavailable(f"{self.api}{path} {' '.join(args)}: {error}; look at the daemon's log") from error

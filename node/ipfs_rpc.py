@@ -27,22 +27,26 @@ _UPLOAD_CHUNK_BYTES = 1 << 18
 _FORBIDDEN = (401, 403)
 
 
-class RpcRefusal(Exception):
-    """The daemon answered, and its answer is no; the text is the daemon's."""
+class RpcFailure(Exception):
+    """A daemon is there and we did not get what we asked for."""
 
 
-class RpcTimeout(Exception):
-    """The daemon is there and has not answered in time."""
+class RpcRefusal(RpcFailure):
+    """Its answer is no; the text is the daemon's."""
 
 
-class RpcBroken(Exception):
-    """The daemon began to answer and broke off."""
+class RpcTimeout(RpcFailure):
+    """It has not answered in time."""
+
+
+class RpcBroken(RpcFailure):
+    """It broke off its answer, or the answer cannot be read."""
 
 
 class KuboRpc:
     """Calls on one daemon. Threads may share it: every call has a connection of its own.
 
-    Every method raises DaemonUnavailable when nobody answers or our token is refused, else one of the three above.
+    Every method raises DaemonUnavailable when nobody answers or our token is refused, else an RpcFailure.
     """
 
     def __init__(self, api: str, token: str | None = None) -> None:
@@ -93,6 +97,8 @@ class KuboRpc:
             raise RpcTimeout(f"{self.api} has not answered in time") from error
         except (client_errors.ConnectionError, client_errors.ProtocolError) as error:
             raise self._unavailable(error) from error
+        except client_errors.EncoderError as error:
+            raise RpcBroken(f"{self.api} answered with what is not JSON ({error}); is it an IPFS node?") from error
         except requests.RequestException as error:  # raised while the answer streams, past ipfshttpclient's own care
             if "timed out" in str(error):
                 raise RpcTimeout(f"{self.api} stopped sending") from error

@@ -7,6 +7,8 @@ import { build } from 'esbuild'
 const here = import.meta.dirname ?? path.dirname(new URL(import.meta.url).pathname)
 const target = path.resolve(process.argv[2] ?? path.join(here, 'dist'))
 
+const NO_FILE = 'These packages hold no licence file; the identifier of the licence and the source are above.'
+
 const { metafile } = await build({
   absWorkingDir: here,
   entryPoints: ['src/main.mjs'],
@@ -27,9 +29,11 @@ function licences (inputs) {
   const folders = new Set(inputs.filter(file => file.includes('node_modules/')).map(packageFolder))
   const byText = new Map()
   for (const folder of [...folders].sort()) {
-    const { name, version, license } = JSON.parse(fs.readFileSync(path.join(here, folder, 'package.json')))
+    const about = JSON.parse(fs.readFileSync(path.join(here, folder, 'package.json')))
+    const license = about.license ?? about.licenses.map(entry => entry.type).join(' OR ')
+    const source = (about.repository?.url ?? about.repository ?? '').replace(/^git\+|\.git$/g, '')
     const text = licenceText(path.join(here, folder))
-    byText.set(text, [...byText.get(text) ?? [], `${name} ${version} (${license})`])
+    byText.set(text, [...byText.get(text) ?? [], `${about.name} ${about.version} (${license}) ${source}`])
   }
   const blocks = [...byText].map(([text, names]) => `${[...new Set(names)].sort().join('\n')}\n\n${text}\n`)
   return `Packages bundled in sidecar.mjs, with their licences.\n\n${blocks.sort().join('\n' + '-'.repeat(80) + '\n\n')}`
@@ -44,5 +48,5 @@ function packageFolder (file) {
 function licenceText (folder) {
   const names = fs.readdirSync(folder).filter(name => /^(licen[cs]e|copying|notice)/i.test(name)).sort()
   const texts = names.map(name => fs.readFileSync(path.join(folder, name), 'utf8').replace(/\r\n/g, '\n').trim())
-  return texts.length > 0 ? texts.join('\n\n') : '(no licence file in the package; see its licence identifier above)'
+  return texts.length > 0 ? texts.join('\n\n') : NO_FILE
 }

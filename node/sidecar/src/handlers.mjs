@@ -95,9 +95,11 @@ export function createHandlers ({ peer, pins, folder, stop }) {
   }
 
   async function repoGc ({ response }) {
+    const removed = pins.collect()
+    let next = await removed.next() // what fails before anything is removed can still be told by a status
     response.writeHead(200, JSON_LINES)
-    for await (const multihash of pins.collect()) {
-      const cid = CID.decode(base32upper.decode(multihash)) // the file name keeps no codec, so a version 0 CID
+    for (; !next.done; next = await removed.next()) {
+      const cid = CID.decode(base32upper.decode(next.value)) // the file name keeps no codec, so a version 0 CID
       response.write(JSON.stringify({ Key: { '/': cid.toString() } }) + '\n')
     }
     response.end()
