@@ -41,7 +41,7 @@ class Library:
         self,
         store: ContentStore,
         *,
-        fetch_timeout_seconds: float = 30.0,
+        fetch_timeout_seconds: float = 10.0,
         retry_seconds: float = 10.0,
         max_object_bytes: int = 32 * MIB,
         max_kept_bytes: int = 256 * MIB,
@@ -53,7 +53,7 @@ class Library:
         self._max_object_bytes = max_object_bytes
         self._max_kept_bytes = max_kept_bytes
         self._now = now
-        self._pool = ThreadPoolExecutor(max_workers=8, thread_name_prefix="content")
+        self._pool = ThreadPoolExecutor(max_workers=16, thread_name_prefix="content")
         self._lock = threading.Lock()
         self._kept: OrderedDict[tuple[Cid, Any], tuple[Any, int]] = OrderedDict()
         self._kept_bytes = 0

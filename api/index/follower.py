@@ -158,9 +158,10 @@ class Follower:
         self._replay()
 
     def _stands(self, mark: Block) -> bool:
-        if mark.number > self._ledger.latest_block().number:
+        try:
+            return self._ledger.block_at(mark.number).hash == mark.hash
+        except ValueError:  # the chain is shorter now
             return False
-        return self._ledger.block_at(mark.number).hash == mark.hash
 
     def _failed(self, what: str, detail: str) -> bool:
         if self._outage is None or self._outage.what != what:
