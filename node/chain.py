@@ -73,7 +73,7 @@ class ChainLedger:
         self._sender = None if key is None else Sender(self._rpc, key, deployment.chain_id)
         self._fetcher = EventFetcher(self._rpc, deployment)
         self._log = EventLog(self._rpc, deployment)
-        self._settled: dict[int, Proposal] = {}
+        self._settled: dict[tuple[int, int], Proposal] = {}
 
     # identity of the chain
 
@@ -267,12 +267,12 @@ class ChainLedger:
 
     def _known(self, created: Event) -> Proposal:
         """A proposal that is over is asked for once."""
-        number = created.args["proposalId"]
-        if number in self._settled:
-            return self._settled[number]
+        key = (self._log.generation, created.args["proposalId"])
+        if key in self._settled:
+            return self._settled[key]
         found = self._proposal(created)
         if found.state in _OVER:
-            self._settled[number] = found
+            self._settled[key] = found
         return found
 
     def _created(self, proposal_id: int) -> Event:

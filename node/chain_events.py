@@ -92,6 +92,8 @@ class EventLog:
         self._rpc = rpc
         self._deployment = deployment
         self._fetcher = EventFetcher(rpc, deployment)
+        self.generation = 0
+        """Counts the reorganisations seen: what was concluded before one may not hold."""
         self._lock = threading.RLock()
         self._cursor: Block | None = None
         self._all: list[Event] = []
@@ -138,6 +140,7 @@ class EventLog:
         return found is not None and found.hash == block.hash
 
     def _start_over(self) -> None:
+        self.generation += 1
         self._cursor = None
         self._all.clear()
         self._by_name.clear()

@@ -7,17 +7,21 @@ any other refusal of the node is RpcError with its text.
 from __future__ import annotations
 
 import json
+import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
 import requests
-from web3 import HTTPProvider
-from web3.providers.rpc.utils import ExceptionRetryConfiguration
-from web3.types import RPCEndpoint, RPCResponse
 
 from node.abi_codec import decode_error
 from node.errors import DaemonUnavailable, LedgerError, LedgerRefused
 from node.records import Block
+
+with warnings.catch_warnings():  # web3 7 imports a part of websockets that warns of its end; we use no websockets
+    warnings.filterwarnings("ignore", "websockets.legacy is deprecated", DeprecationWarning)
+    from web3 import HTTPProvider
+    from web3.providers.rpc.utils import ExceptionRetryConfiguration
+    from web3.types import RPCEndpoint, RPCResponse
 
 PENDING = "pending"
 """Reads go against the pending block: the latest state at the present time. The latest block's own time stands still

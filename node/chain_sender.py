@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +16,7 @@ from eth_account import Account
 from eth_utils.crypto import keccak
 
 from node.chain_rpc import LATEST, PENDING, Rpc, RpcError, to_hex
-from node.errors import LedgerError
+from node.errors import LedgerError, TenWingsError
 from node.identity import Identity
 from node.records import Address
 
@@ -62,8 +62,8 @@ class Sender:
         estimate = int(self._rpc.request("eth_estimateGas", call, PENDING), 16)
         gas = estimate * 5 // 4 + 20_000  # headroom: what others write before us can make our writes dearer
         transaction = {**call, "value": 0, "gas": gas, "chainId": self._chain_id, **self._fees()}
-        tx_hash = self._submit(transaction)
-        return self._mined(tx_hash, call)
+        tx_hash, nonce = self._submit(transaction)
+        return self._mined(tx_hash, nonce, call)
 
     def _fees(self) -> dict[str, Any]:
         """EIP-1559 fees that hold for several full blocks in a row; a gas price on chains without them."""
@@ -73,41 +73,40 @@ class Sender:
         tip = int(self._rpc.request("eth_maxPriorityFeePerGas"), 16)
         return {"maxFeePerGas": 2 * int(base, 16) + tip, "maxPriorityFeePerGas": tip, "type": 2}
 
-    def _submit(self, transaction: Mapping[str, Any]) -> bytes:
+    def _submit(self, transaction: Mapping[str, Any]) -> tuple[bytes, int]:
+        """Returns the transaction's hash and nonce."""
         for _ in range(_SEND_ATTEMPTS):
             with self._lock:
                 nonce = self._nonce()
                 raw = self._signed({**transaction, "nonce": nonce})
                 try:
                     self._rpc.request("eth_sendRawTransaction", to_hex(raw))
-                except RpcError as error:
-                    self._next_nonce = None
-                    if any(text in error.message for text in _ALREADY_SENT):
-                        return keccak(raw)
-                    if not any(text in error.message for text in _NONCE_TAKEN):
+                except TenWingsError as error:
+                    self._next_nonce = None  # read it again: another process may have sent, or the chain went back
+                    if _says(error, _NONCE_TAKEN):
+                        continue
+                    if not _says(error, _ALREADY_SENT):
                         raise
-                    continue
-                except LedgerError:
-                    self._next_nonce = None
-                    raise
-                self._next_nonce = nonce + 1
-                return keccak(raw)
+                else:
+                    self._next_nonce = nonce + 1
+                return keccak(raw), nonce
         raise LedgerError(
             f"expected to send from {self.address}, but {_SEND_ATTEMPTS} times another process took the nonce first; "
             "give each process an account of its own"
         )
 
     def _nonce(self) -> int:
-        if self._next_nonce is None:
-            self._next_nonce = int(self._rpc.request("eth_getTransactionCount", self.address, PENDING), 16)
-        return self._next_nonce
+        return self._chain_nonce() if self._next_nonce is None else self._next_nonce
+
+    def _chain_nonce(self) -> int:
+        return int(self._rpc.request("eth_getTransactionCount", self.address, PENDING), 16)
 
     def _signed(self, transaction: Mapping[str, Any]) -> bytes:
         fields = {key: value for key, value in transaction.items() if key != "from"}
         return bytes(Account.sign_transaction(fields, self._key).raw_transaction)
 
-    def _mined(self, tx_hash: bytes, call: Mapping[str, Any]) -> Receipt:
-        found = self._await_receipt(tx_hash)
+    def _mined(self, tx_hash: bytes, nonce: int, call: Mapping[str, Any]) -> Receipt:
+        found = self._await_receipt(tx_hash, nonce)
         if int(found["status"], 16) == 0:
             # Replaying on the block that holds it usually names the rule: then this raises LedgerRefused.
             self._rpc.request("eth_call", call, found["blockNumber"])
@@ -122,17 +121,23 @@ class Sender:
             contract_address=found.get("contractAddress"),
         )
 
-    def _await_receipt(self, tx_hash: bytes) -> Mapping[str, Any]:
+    def _await_receipt(self, tx_hash: bytes, nonce: int) -> Mapping[str, Any]:
         deadline, pause = time.monotonic() + _RECEIPT_TIMEOUT_SECONDS, _FIRST_POLL_SECONDS
         while time.monotonic() < deadline:
             found: Mapping[str, Any] | None = self._rpc.request("eth_getTransactionReceipt", to_hex(tx_hash))
             if found is not None:
                 return found
             time.sleep(pause)
+            if pause == _LONGEST_POLL_SECONDS and self._chain_nonce() < nonce:
+                break  # it waits for one before it, which the chain lost
             pause = min(2 * pause, _LONGEST_POLL_SECONDS)
         with self._lock:
             self._next_nonce = None
         raise LedgerError(
-            f"transaction {to_hex(tx_hash)} was not mined within {_RECEIPT_TIMEOUT_SECONDS:.0f} s; "
-            "look it up before you send it again"
+            f"expected transaction {to_hex(tx_hash)} (nonce {nonce} of {self.address}) to be mined, it was not: the "
+            "chain is slow, or it went back to an older state; look it up before you send it again"
         )
+
+
+def _says(error: TenWingsError, texts: Sequence[str]) -> bool:
+    return isinstance(error, RpcError) and any(text in error.message for text in texts)

@@ -5,20 +5,15 @@ The same story runs on both: same results, same refusals by name and values, sam
 
 from __future__ import annotations
 
-import shutil
-import subprocess
-import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
 from typing import Any, Protocol
 
 import pytest
-import requests
 
 from node import cid as cids
-from node.abi_codec import encode_call
+from node.abi_codec import decode_result, encode_call
 from node.chain import ChainLedger
 from node.chain_rpc import Rpc
 from node.deploy import deploy
@@ -49,9 +44,7 @@ from node.records import (
 )
 from node.stack import free_port
 from node.typed_data import HALF_ORDER, sign
-
-ROOT = Path(__file__).resolve().parents[2]
-ANVIL = next(iter((ROOT / "node_modules" / "@foundry-rs").glob("anvil-*/bin/anvil")), None) or shutil.which("anvil")
+from tests.support.anvil import running_anvil
 
 OPERATOR = Identity(b"\x0e".rjust(32, b"\0"))
 MEMBERS = [Identity(bytes([number]).rjust(32, b"\0")) for number in range(1, 7)]
@@ -111,30 +104,8 @@ class AnvilSite:
 
 @pytest.fixture(scope="module")
 def anvil() -> Iterator[Deployment]:
-    if ANVIL is None:
-        pytest.skip("needs anvil: run `npm ci`")
-    port = free_port()
-    command = [str(ANVIL), "--port", str(port), "--silent"]
-    with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL) as process:
-        try:
-            url = f"http://127.0.0.1:{port}"
-            wait_for(url)
-            for identity in (OPERATOR, OUTSIDER, *MEMBERS):
-                Rpc(url).request("anvil_setBalance", identity.address, hex(100 * TWR))
-            yield deploy(url, OUTSIDER, settings=SETTINGS)
-        finally:
-            process.terminate()
-
-
-def wait_for(url: str) -> None:
-    deadline = time.monotonic() + 20
-    while time.monotonic() < deadline:
-        try:
-            requests.post(url, json={"jsonrpc": "2.0", "id": 1, "method": "eth_chainId", "params": []}, timeout=2)
-            return
-        except requests.ConnectionError:
-            time.sleep(0.02)
-    raise TimeoutError(url)
+    with running_anvil([OPERATOR, OUTSIDER, *MEMBERS]) as url:
+        yield deploy(url, OUTSIDER, settings=SETTINGS)
 
 
 @pytest.fixture
@@ -1078,8 +1049,6 @@ def without(args: dict[str, Any], ours: set[Address]) -> dict[str, Any]:
 
 @pytest.mark.real
 def test_the_domains_are_those_that_the_contracts_report(anvil_site: AnvilSite) -> None:
-    from node.abi_codec import decode_result
-
     ledger = anvil_site.ledger(OUTSIDER)
     for contract in DOMAIN_NAMES:
         domain = ledger.domain(contract)
@@ -1095,8 +1064,6 @@ def test_the_domains_are_those_that_the_contracts_report(anvil_site: AnvilSite) 
 
 @pytest.mark.real
 def test_the_deployer_keeps_no_power(anvil_site: AnvilSite) -> None:
-    from node.abi_codec import decode_result
-
     for contract in ("MemberRegistry", "ArtifactRegistry", "TrainingRuns", "TimelockController"):
         address = anvil_site.deployment.addresses[contract]
         timelock = anvil_site.deployment.addresses["TimelockController"]
