@@ -10,6 +10,7 @@ from types import TracebackType
 from typing import TypeVar
 
 import httpx
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from flwr.common.serde import fab_to_proto, user_config_to_proto
@@ -181,7 +182,7 @@ class Federation:
 def _load_public_key(path: Path) -> ec.EllipticCurvePublicKey:
     try:
         key = serialization.load_ssh_public_key(path.read_bytes())
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, UnsupportedAlgorithm) as error:
         raise ConfigError(f"expected a node's public key in {path}, got: {error}") from error
     if not isinstance(key, ec.EllipticCurvePublicKey) or not uses_nist_ec_curve(key):
         raise ConfigError(f"expected a key on a NIST curve in {path}, got another; make one with `tenwings node-key`")

@@ -98,7 +98,7 @@ class ForkingExecutor(SubprocessExecutor):
         if spec.task_type != task_type:
             return LaunchResult.failed(f"expected a task of type {task_type}, got {spec.task_type}")
         if os.fork() == 0:
-            _become_task(runner, spec, self._refusal(spec))
+            _become_task(runner, spec, self.refusal(spec))
         return LaunchResult.accepted()
 
     def reconcile(self) -> None:
@@ -109,10 +109,14 @@ class ForkingExecutor(SubprocessExecutor):
         except ChildProcessError:
             return
 
-    def _refusal(self, spec: ExecutionSpec) -> str | None:
+    def refusal(self, spec: ExecutionSpec) -> str | None:
+        """Why this task may not run; None when it may."""
         if not self.settings.approved_bundles:
             return None
-        approved = Path(self.settings.approved_bundles).read_text().split()
+        try:
+            approved = Path(self.settings.approved_bundles).read_text().split()
+        except OSError as error:
+            return f"the list of approved app bundles cannot be read: {error}"
         if spec.fab_hash in approved:
             return None
         return f"the app bundle {spec.fab_hash} is not among the {len(approved)} that this node approves"

@@ -84,6 +84,7 @@ def superlink_services(
             argv=_argv("superexec", execute),
             env={**env, "FLWR_SUPEREXEC_TASK_POLL_INTERVAL": str(SUPEREXEC_POLL_SECONDS)},
             restart=True,
+            after=(),
         ),
     ]
 
