@@ -1,4 +1,4 @@
-"""Compiles the contracts and writes what others read: contracts/artifacts/ (ABI and bytecode) and node/abi/ (ABI alone).
+"""Compiles the contracts and writes contracts/artifacts/ (ABI and bytecode) and node/abi/ (ABI alone).
 
 With --check nothing is written: the exit status is 1 when a committed file differs from the sources.
 """
@@ -63,9 +63,7 @@ def compile_contracts() -> Mapping[str, Any]:
     outputs = ["abi", "evm.bytecode.object", "evm.deployedBytecode.object"]
     request = {
         "language": "Solidity",
-        "sources": {
-            path: {"content": (ROOT / path).read_text("utf-8")} for path in SOURCES.values()
-        },
+        "sources": {path: {"content": (ROOT / path).read_text("utf-8")} for path in SOURCES.values()},
         "settings": {**SETTINGS, "outputSelection": {"*": {"*": outputs}}},
     }
     answer: Mapping[str, Any] = solcx.compile_standard(
