@@ -112,10 +112,12 @@ class Deployment:
         except OSError as error:
             raise ConfigError(
                 f"{path}: expected the addresses of the contracts, got {error.strerror}; copy the file from whoever "
-                "deployed them, or deploy with `tenwings deploy`"
+                "deployed them, or start a network of your own with `tenwings up`"
             ) from error
         except (ValueError, KeyError, TypeError) as error:
-            raise ConfigError(f"{path}: expected a deployment as `tenwings deploy` saves it, got {error!r}") from error
+            raise ConfigError(
+                f"{path}: expected the addresses of the contracts as a deployment saves them, got {error!r}"
+            ) from error
 
 
 def _settings(raw: dict[str, Any]) -> DeploySettings:

@@ -109,7 +109,7 @@ def create_keystore(path: Path, password: str) -> Identity:
 
 def load_keystore(path: Path, password: str) -> Identity:
     """Raises ConfigError that says which of file, format and password is wrong."""
-    raw = _read(path, "a keystore", "create one with `tenwings init`")
+    raw = _read(path, "a keystore", "`tenwings join` makes one")
     try:
         sealed: dict[str, Any] = json.loads(raw)
         if not {"crypto", "Crypto"} & sealed.keys() or sealed.get("version") != 3:
@@ -139,7 +139,7 @@ def create_node_key(path: Path) -> bytes:
 def node_key_digest(path: Path) -> bytes:
     """sha256 of the node key's SubjectPublicKeyInfo DER, from its public file. Raises ConfigError when it is none."""
     public = public_path(path)
-    raw = _read(public, "a node's public key", "create one with `tenwings init`")
+    raw = _read(public, "a node's public key", "`tenwings join` makes one")
     try:
         key = serialization.load_ssh_public_key(raw)
     except (ValueError, UnsupportedAlgorithm) as error:

@@ -57,7 +57,7 @@ class Journal:
                 for line in lines
             ]
             return settings, head["chain_id"], head["at"], entries
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise ConfigError(f"{self.path}: expected a local ledger's journal, got {error!r}") from error
 
     def _lines(self) -> Iterator[dict[str, Any]]:

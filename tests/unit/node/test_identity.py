@@ -79,7 +79,7 @@ def test_a_wrong_password_is_named_as_such(tmp_path: Path) -> None:
 
 
 def test_a_missing_keystore_is_named_with_the_command_that_makes_one(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="tenwings init"):
+    with pytest.raises(ConfigError, match="tenwings join"):
         load_keystore(tmp_path / "absent.json", "a password")
 
 

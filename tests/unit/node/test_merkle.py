@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+from typing import Any
+
 import pytest
 from eth_utils.crypto import keccak
 from hypothesis import given, settings
@@ -10,6 +14,7 @@ from hypothesis import strategies as st
 from node.merkle import Tree, contribution_leaf_hash, merit_leaf_hash, verify
 from node.records import Address, ContributionLeaf, MeritLeaf
 
+VECTORS = json.loads((Path(__file__).parents[2] / "vectors" / "leaves.json").read_text())
 RUNS = Address("0x5FbDB2315678afecb367f032d93F642f64180aa3")
 ACCOUNT = Address("0x70997970C51812dc3A010C7d01b50e0d17dc79C8")
 
@@ -122,3 +127,44 @@ def test_a_leaf_given_twice_is_refused() -> None:
 def test_a_leaf_of_another_width_is_refused() -> None:
     with pytest.raises(ValueError, match="32 bytes, got 31"):
         Tree([bytes(31)])
+
+
+def unhex(text: str) -> bytes:
+    return bytes.fromhex(text.removeprefix("0x"))
+
+
+def contribution_of(raw: dict[str, Any]) -> bytes:
+    leaf = contribution(
+        run_id=raw["runId"],
+        round=raw["round"],
+        member_id=raw["memberId"],
+        account=raw["account"],
+        samples=raw["samples"],
+        steps=raw["steps"],
+        score=raw["score"],
+        update_digest=unhex(raw["updateDigest"]),
+        reward=raw["reward"],
+        cumulative_reward=raw["cumulativeReward"],
+    )
+    return contribution_leaf_hash(VECTORS["chainId"], VECTORS["trainingRuns"], leaf)
+
+
+def merit_of(raw: dict[str, Any]) -> bytes:
+    leaf = MeritLeaf(
+        epoch=raw["epoch"],
+        member_id=raw["memberId"],
+        account=raw["account"],
+        merit=raw["merit"],
+        weight=raw["weight"],
+    )
+    return merit_leaf_hash(VECTORS["chainId"], VECTORS["meritEpochs"], leaf)
+
+
+@pytest.mark.parametrize(("kind", "hashed"), [("contributions", contribution_of), ("merit", merit_of)])
+def test_leaves_roots_and_proofs_are_those_that_solidity_makes(kind: str, hashed: Any) -> None:
+    lines = VECTORS[kind]["leaves"]
+    tree = Tree([hashed(line["leaf"]) for line in lines])
+    assert tree.root == unhex(VECTORS[kind]["root"])
+    for line in lines:
+        assert hashed(line["leaf"]) == unhex(line["hash"])
+        assert tree.proof(unhex(line["hash"])) == tuple(map(unhex, line["proof"]))
