@@ -12,8 +12,8 @@ interface IRewardVault {
     /// pairs are sorted before hashing (OpenZeppelin's convention).
     /// @param samples Clips trained on.
     /// @param steps Inner steps done.
-    /// @param score In millionths of loss; may be negative.
-    /// @param updateDigest Digest of the update's CID.
+    /// @param score Millionths of held-out gain for trainers (may be negative), basis points of agreement for evaluators.
+    /// @param updateDigest Digest of the update's CID; zero for who sent none.
     /// @param reward For this round, in wei.
     /// @param cumulativeReward For this and all earlier rounds of the run, in wei.
     struct Leaf {

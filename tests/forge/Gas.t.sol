@@ -9,7 +9,8 @@ import {IRewardVault} from "contracts/interfaces/IRewardVault.sol";
 import {ITrainingRuns} from "contracts/interfaces/ITrainingRuns.sol";
 
 /// @title What whole transactions cost, calldata and the 21,000 of every transaction included (each call isolated).
-/// @notice forge test --match-contract GasTest -vv prints the figures.
+/// @notice forge test --match-contract GasTest -vv prints the figures. Limits lie 1 % above what was measured, so a round
+/// also costs the same for 2 and for 10,000 clients.
 /// forge-config: default.isolate = true
 contract GasTest is World {
     event log_named_uint(string name, uint256 gas);
@@ -47,15 +48,15 @@ contract GasTest is World {
     }
 
     function test_gas_of_a_round_with_2_clients() public {
-        _commitMeasured(2, "commitRound, 2 clients, K = 3", 150_000);
+        _commitMeasured(2, "commitRound, 2 clients, K = 3", 149_700);
     }
 
     function test_gas_of_a_round_with_100_clients() public {
-        _commitMeasured(100, "commitRound, 100 clients, K = 3", 150_000);
+        _commitMeasured(100, "commitRound, 100 clients, K = 3", 149_700);
     }
 
     function test_gas_of_a_round_with_10000_clients() public {
-        _commitMeasured(10_000, "commitRound, 10,000 clients, K = 3", 150_000);
+        _commitMeasured(10_000, "commitRound, 10,000 clients, K = 3", 149_700);
     }
 
     function test_gas_of_a_first_and_a_later_claim() public {
@@ -64,7 +65,7 @@ contract GasTest is World {
             commitRound(_rootAbove(vault.leafHash(leaf)), 1e18);
             vm.warp(block.timestamp + DISPUTE_WINDOW);
             vault.claim(leaf, _siblings);
-            _measure(round == 1 ? "claim, first" : "claim, later", round == 1 ? 130_000 : 80_000);
+            _measure(round == 1 ? "claim, first" : "claim, later", round == 1 ? 109_700 : 75_200);
         }
     }
 
@@ -77,14 +78,14 @@ contract GasTest is World {
         string memory description = string.concat("Change it #proposer=", Strings.toHexString(trainer(0)));
         vm.prank(trainer(0));
         uint256 proposalId = governor.propose(targets, new uint256[](1), calldatas, description);
-        _measure("propose", 100_000);
+        _measure("propose", 100_400);
 
         vm.warp(block.timestamp + VOTING_DELAY + 1);
         for (uint256 i = 0; i < 2; ++i) {
             bytes memory params = _deepBallot(i);
             vm.prank(trainer(i));
             governor.castVoteWithReasonAndParams(proposalId, 1, "", params);
-            _measure(i == 0 ? "vote, first of a proposal" : "vote, later", i == 0 ? 130_000 : 110_000);
+            _measure(i == 0 ? "vote, first of a proposal" : "vote, later", i == 0 ? 112_000 : 94_700);
         }
     }
 
