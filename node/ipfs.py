@@ -68,7 +68,7 @@ class IpfsStore:
         if answer != expected:
             raise ContentCorrupt(
                 f"expected {self.api} to add {len(data)} bytes as {expected}, it says {answer}; it does not follow the "
-                "settings that we send: use our sidecar or a Kubo of 0.36 or newer"
+                "settings that we send: use our sidecar or a current Kubo"
             )
         return expected
 

@@ -37,6 +37,14 @@ export class Folder {
     fs.rmSync(this.api, { force: true })
   }
 
+  // A block is written under a temporary name first; a kill leaves some of those behind.
+  sweepHalfWrittenBlocks () {
+    for (const shard of fs.readdirSync(this.blocks, { withFileTypes: true }).filter(entry => entry.isDirectory())) {
+      const at = path.join(this.blocks, shard.name)
+      for (const name of fs.readdirSync(at)) if (name.endsWith('.tmp')) fs.rmSync(path.join(at, name))
+    }
+  }
+
   // Two nodes on one folder would delete each other's blocks: whoever answers to this folder's token is the first.
   async refuseSecondNode () {
     if (!fs.existsSync(this.api)) return

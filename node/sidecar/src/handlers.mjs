@@ -129,7 +129,9 @@ export function createHandlers ({ peer, pins, folder, stop }) {
   }
 
   async function swarmConnect ({ query, signal }) {
-    return { Strings: [`connect ${await peer.connect(argument(query), signal)} success`] }
+    const address = argument(query)
+    const peerId = await peer.connect(address, signal).catch(error => { throw new RpcError(`no connection to ${address}: ${error.message}`) })
+    return { Strings: [`connect ${peerId} success`] }
   }
 
   async function swarmPeers () {

@@ -21,6 +21,7 @@ async function main () {
   if (positionals.length !== 1) throw new Error(`expected one folder, got ${JSON.stringify(positionals)}`)
   const folder = new Folder(positionals[0])
   await folder.refuseSecondNode()
+  folder.sweepHalfWrittenBlocks()
   const peer = await startPeer({ folder, swarmHost: values['swarm-host'], swarmPort: values['swarm-port'] })
   const pins = new PinSet(folder, peer)
   const stop = () => shutDown({ server, peer, folder })

@@ -17,6 +17,11 @@ import { createLibp2p } from 'libp2p'
 // A peer that we were told to connect to and lose is dialled again for about ten minutes.
 const RECONNECT = { reconnectRetries: 60, reconnectRetryInterval: 1000, reconnectBackoffFactor: 1.08 }
 
+// Defaults of 2 and 10 seconds cut connections of a machine that is busy training, and slow uplinks in the middle of a
+// message, which holds up to 4 MiB.
+const PING = { pingTimeout: { minTimeout: 30_000 } }
+const MESSAGES = { messageSendTimeout: 60_000, messageReceiveTimeout: 60_000 }
+
 export async function startPeer ({ folder, swarmHost, swarmPort }) {
   const files = new BlockFiles(folder.blocks)
   await files.open()
@@ -29,9 +34,10 @@ export async function startPeer ({ folder, swarmHost, swarmPort }) {
     connectionEncrypters: [noise()],
     streamMuxers: [yamux()],
     connectionManager: RECONNECT,
+    connectionMonitor: PING,
     services: { identify: identify() }
   })
-  const helia = new Helia({ libp2p, blockstore: files, datastore, blockBrokers: [bitswap()], routers: [] })
+  const helia = new Helia({ libp2p, blockstore: files, datastore, blockBrokers: [bitswap(MESSAGES)], routers: [] })
   await helia.start()
   return new Peer(helia, files)
 }

@@ -300,6 +300,17 @@ def test_a_kill_in_the_middle_of_an_add_leaves_garbage_and_no_damage(start: Call
     assert store.get(store.put(content)) == content
 
 
+def test_half_written_blocks_of_a_killed_one_are_swept_at_the_next_start(start: Callable[..., Sidecar]) -> None:
+    sidecar = start()
+    sidecar.store().put(b"whole")
+    (block,) = block_files(sidecar)
+    sidecar.kill()
+    half = block.with_name(f".{block.name}.tmp")
+    half.write_bytes(b"ha")
+    start().store()
+    assert list(block.parent.iterdir()) == [block]
+
+
 def test_a_client_that_hangs_up_in_an_upload_does_not_block_garbage_collection(start: Callable[..., Sidecar]) -> None:
     sidecar = start()
     store = sidecar.store()
