@@ -24,6 +24,8 @@ from node.wiring import open_identity, open_store
 
 DEFAULT_PORT = 8080
 DEFAULT_IPFS_NODE = "coordinator"
+RELAYER = "relayer"
+"""The account of a network's operator that pays for the relay, where its home keeps one."""
 MAX_CONNECTIONS = 256
 
 
@@ -63,7 +65,7 @@ def parser() -> argparse.ArgumentParser:
     result.add_argument("--ipfs", type=Path, metavar="FOLDER", help="folder of a running IPFS node")
     result.add_argument("--ipfs-node", default=DEFAULT_IPFS_NODE, metavar="NAME", help="whose IPFS node in the home")
     result.add_argument("--index", metavar="URL", help="the index's database (default: SQLite beside the deployment)")
-    result.add_argument("--relay", metavar="NAME", help="the member of the home whose account pays for the relay")
+    result.add_argument("--relay", metavar="NAME", help=f"whose account in the home pays for the relay (default: {RELAYER})")
     result.add_argument("--relay-keystore", type=Path, metavar="FILE", help="or the keystore of that account")
     result.add_argument(
         "--relay-password-file", type=Path, metavar="FILE", help="and its password (or TENWINGS_PASSWORD)"
@@ -79,10 +81,12 @@ def compose(options: argparse.Namespace) -> FastAPI:
     deployment_file = options.deployment or _need(home).deployment
     deployment = Deployment.load(deployment_file)
     relayer = _relayer(options, home)
+    ledger = ChainLedger(deployment, key=relayer)
     return create_app(
-        ChainLedger(deployment),
+        ledger,
         _store(options, home),
-        relay_ledger=ChainLedger(deployment, key=relayer) if relayer else None,
+        reopen_store=lambda: _store(options, home),
+        relay_ledger=ledger if relayer else None,
         log=EventLog(options.index or index_url(deployment_file, deployment)),
         first_block=deployment.deployed_at_block,
     )
@@ -112,7 +116,11 @@ def _store(options: argparse.Namespace, home: Home | None) -> ContentStore:
 def _relayer(options: argparse.Namespace, home: Home | None) -> Identity | None:
     if options.relay_keystore is not None:
         return load_keystore(options.relay_keystore, read_password(options.relay_password_file))
-    return open_identity(_need(home), options.relay) if options.relay else None
+    if options.relay is not None:
+        return open_identity(_need(home), options.relay)
+    if home is not None and home.member(RELAYER).keystore.exists():
+        return open_identity(home, RELAYER)
+    return None
 
 
 def _need(home: Home | None) -> Home:

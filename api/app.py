@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 from fastapi import FastAPI
@@ -29,6 +29,7 @@ def create_app(
     ledger: Ledger,
     store: ContentStore,
     *,
+    reopen_store: Callable[[], ContentStore] | None = None,
     relay_ledger: Ledger | None = None,
     log: EventLog | None = None,
     first_block: int = 0,
@@ -41,7 +42,7 @@ def create_app(
     """`relay_ledger` pays for signed messages (None: no relay); `log` keeps the events (None: in memory);
     `poll_seconds` 0: nobody polls but who calls `app.state.services.follower.poll()`."""
     follower = Follower(ledger, log or EventLog(), first_block=first_block)
-    library = Library(store)
+    library = Library(store, reopen=reopen_store)
     services = Services(
         ledger=ledger,
         library=library,

@@ -41,13 +41,16 @@ class Library:
         self,
         store: ContentStore,
         *,
+        reopen: Callable[[], ContentStore] | None = None,
         fetch_timeout_seconds: float = 10.0,
         retry_seconds: float = 10.0,
         max_object_bytes: int = 32 * MIB,
         max_kept_bytes: int = 256 * MIB,
         now: Callable[[], float] = time.time,
     ) -> None:
+        """`reopen` finds the store anew when it stopped answering: a restarted daemon may have moved."""
         self._store = store
+        self._reopen = reopen
         self._fetch_timeout_seconds = fetch_timeout_seconds
         self._retry_seconds = retry_seconds
         self._max_object_bytes = max_object_bytes
@@ -98,9 +101,10 @@ class Library:
     def bytes_of(self, cid: Cid, *, max_bytes: int) -> bytes:
         """The content itself, checked against its CID, not kept. Raises what the store raises."""
         try:
-            data = self._store.get(cid, timeout_seconds=self._fetch_timeout_seconds, max_bytes=max_bytes)
+            data = self._get(cid, max_bytes)
         except DaemonUnavailable:
-            self._note_down()
+            if self._down_since is None:
+                self._down_since = self._now()
             raise
         self._down_since = None
         return data
@@ -108,6 +112,15 @@ class Library:
     def close(self) -> None:
         """Stop fetching."""
         self._pool.shutdown(wait=False, cancel_futures=True)
+
+    def _get(self, cid: Cid, max_bytes: int) -> bytes:
+        try:
+            return self._store.get(cid, timeout_seconds=self._fetch_timeout_seconds, max_bytes=max_bytes)
+        except DaemonUnavailable:
+            if self._reopen is None:
+                raise
+            self._store = self._reopen()
+            return self._store.get(cid, timeout_seconds=self._fetch_timeout_seconds, max_bytes=max_bytes)
 
     def _fetch(self, cid: Cid, parse: Parse[T]) -> T | Missing:
         key = (cid, parse)
@@ -134,10 +147,6 @@ class Library:
         self._num_fetched += 1
         while self._kept_bytes > self._max_kept_bytes and len(self._kept) > 1:
             self._kept_bytes -= self._kept.popitem(last=False)[1][1]
-
-    def _note_down(self) -> None:
-        if self._down_since is None:
-            self._down_since = self._now()
 
 
 def _reason(error: Exception) -> str:

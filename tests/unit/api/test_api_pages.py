@@ -1,0 +1,247 @@
+"""Pages and their JSON twins show the same, without script, and say where it is from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from node.records import Support
+from tests.support.history import REFUSAL_DETAIL, History, forget
+from tests.support.site import Page, Site
+
+PAGES = (
+    "/",
+    "/runs",
+    "/runs/1",
+    "/runs/1/rounds",
+    "/runs/1/rounds/1",
+    "/runs/1/rounds/2",
+    "/runs/1/contributions",
+    "/runs/1/contributions?round=1",
+    "/runs/1/checkpoints",
+    "/proposals",
+    "/proposals/{proposal}",
+    "/members",
+    "/artifacts",
+)
+
+ELSEWHERE = {
+    "/": {"spec_cid", "dataset_cid", "dataset_digest", "update_digest", "record_cid", "tx_hash", "account"},
+    "/runs": {"dataset_cid", "dataset_digest"},
+    "/runs/1": {"dataset_digest"},
+}
+"""What a page leaves to the page that it links to; its twin has it all the same."""
+
+
+@pytest.fixture(scope="module")
+def history() -> History:
+    return History().play()
+
+
+@pytest.fixture(scope="module")
+def site(history: History) -> Site:
+    return Site(history)
+
+
+def texts(value: Any, key: str = "") -> Iterator[tuple[str, str]]:
+    """(key, text) of all text in JSON."""
+    if isinstance(value, dict):
+        for name, item in value.items():
+            yield from texts(item, name)
+    elif isinstance(value, list):
+        for item in value:
+            yield from texts(item, key)
+    elif isinstance(value, str) and value:
+        yield from ((key, line) for line in value.split("\n") if line)
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_a_page_shows_every_name_cid_address_and_amount_of_its_twin(site: Site, history: History, path: str) -> None:
+    path = path.format(proposal=history.proposal_id)
+
+    page, twin = site.page(path), site.twin(path)
+
+    wanted = [(key, text) for key, text in texts({**twin, "as_of": {}}) if key not in ELSEWHERE.get(path, set())]
+    amounts = {"reward", "reward_cap", "funded"} if path == "/" else set()
+    assert [found for found in wanted if found[0] not in amounts and not page.shows(found[1])] == []
+    assert page.shows(f"as of block {twin['as_of']['block']}")
+
+
+@pytest.mark.parametrize("path", ["/runs/1/rounds", "/runs/1/rounds/2", "/runs/1/checkpoints", "/"])
+def test_losses_stand_on_the_page_with_four_decimals(site: Site, path: str) -> None:
+    page, twin = site.page(path), site.twin(path)
+
+    rows = twin.get("rounds") or twin.get("checkpoints") or [twin.get("round") or twin["last_round"]]
+    losses = [row["heldout_loss_micro"] for row in rows if row["heldout_loss_micro"] is not None]
+    assert losses
+    assert all(f"{loss / 1_000_000:.4f}" in page.text for loss in losses)
+
+
+def test_the_first_screen_shows_head_last_round_open_votes_top_contributions_and_the_loss(site: Site) -> None:
+    text = site.page("/").text
+
+    assert "Head checkpoint 1.1663 held-out loss" in text
+    assert "Round 2 final" in text
+    assert "Take longer rounds" in text
+    assert "For 30 Against 20 Abstain 0" in text
+    assert "Quorum reached: 30 of 20" in text
+    assert text.index("alice") < text.index("bob") < text.index("carol") < text.index("dora")
+    assert "0 (start) 1.2346 1 1.1991 2 1.1663" in text
+
+
+def test_a_refusal_is_shown_with_its_reason_and_its_detail(site: Site) -> None:
+    page, twin = site.page("/runs/1/rounds/1"), site.twin("/runs/1/rounds/1")
+
+    assert "carol" in page.text
+    assert "not-finite" in page.text
+    assert REFUSAL_DETAIL in page.text
+    assert [(r["reason"], r["detail"]) for r in twin["record"]["refusals"]] == [("not-finite", REFUSAL_DETAIL)]
+
+
+def test_a_round_shows_each_evaluators_scores_and_the_median(site: Site) -> None:
+    text = site.page("/runs/1/rounds/2").text
+
+    assert text.count("+0.0220") == 3  # dora's sheet, the median in the receipts and in the sheets' last line
+    assert text.count("+0.0227") == 1  # emil's sheet
+    assert "train 41.2 s" in text
+
+
+def test_a_failed_attempt_stands_in_the_list_with_its_reason(site: Site) -> None:
+    rows = site.twin("/runs/1/rounds")["rounds"]
+
+    assert [(row["round"], row["status"]) for row in rows] == [(2, "final"), (2, "failed"), (1, "final")]
+    assert "failed: too-few-updates" in site.page("/runs/1/rounds").text
+    assert "Failed attempts at this round" in site.page("/runs/1/rounds/2").text
+
+
+def test_a_round_that_only_failed_has_a_page_with_its_refusals() -> None:
+    history = History()
+    for name in history.names:
+        history.join(name)
+    history.register_dataset()
+    history.create_run()
+    history.commit_round(gains={"alice": 40_000})
+    history.fail_round()
+
+    text = Site(history).page("/runs/1/rounds/2").text
+
+    assert "failed: too-few-updates" in text
+    assert "No step was taken" in text
+    assert "late" in text
+
+
+def test_a_proposal_shows_its_effect_and_what_it_changes_in_the_spec(site: Site, history: History) -> None:
+    page, twin = site.page(f"/proposals/{history.proposal_id}"), site.twin(f"/proposals/{history.proposal_id}")
+
+    assert "TrainingRuns.setSpec" in page.text
+    assert twin["diffs"][0]["changes"] == [
+        {"path": "codec", "before": None, "after": '"pixel"'},
+        {"path": "inner.num_steps", "before": "30", "after": "60"},
+    ]
+    assert "inner.num_steps 30 60" in page.text
+    assert "Longer rounds waste less time." in page.text
+    assert "#proposer" not in page.text
+
+
+def test_an_executed_proposal_is_compared_with_the_spec_that_it_replaced() -> None:
+    history = History().play()
+    history.vote("emil", Support.FOR)
+    history.clock.advance(3700)
+    history.ledger.queue(history.proposal_id)
+    history.clock.advance(100)
+    history.ledger.execute(history.proposal_id)
+
+    twin = Site(history).twin(f"/proposals/{history.proposal_id}")
+
+    assert twin["proposal"]["state"] == "executed"
+    assert twin["diffs"][0]["current_version"] == 1
+    assert [change["path"] for change in twin["diffs"][0]["changes"]] == ["codec", "inner.num_steps"]
+
+
+def test_members_show_roles_merit_weight_earned_and_claimed(site: Site) -> None:
+    alice = site.twin("/members")["members"][0]
+
+    assert alice["roles"] == ["trainer", "curator"]
+    assert (alice["merit"], alice["weight"], alice["weight_bps"]) == ("900", "30", 3000)
+    assert (alice["earned"], alice["claimed"]) == ("31000000000000000000", "31000000000000000000")
+    assert "900 30 30.0 % 31 TWR 31 TWR" in site.page("/members").text
+
+
+def test_contributions_can_be_seen_as_of_an_earlier_round(site: Site) -> None:
+    assert site.twin("/runs/1/contributions?round=1")["contributions"][0]["cumulative_reward"] == "20000000000000000000"
+
+
+def test_missing_content_is_named_and_the_page_still_stands() -> None:
+    history = History().play()
+    record = history.ledger.round(1, 1)
+    assert record is not None
+    forget(history.store, record.commit.record_cid)
+    site = Site(history)
+
+    page, twin = site.page("/runs/1/rounds/1"), site.twin("/runs/1/rounds/1")
+
+    assert page.shows(record.commit.record_cid)
+    assert "No node that we are connected to serves it." in page.text
+    assert "1.1991" in page.text
+    assert twin["missing"] == [
+        {"cid": record.commit.record_cid, "reason": "No node that we are connected to serves it."}
+    ]
+
+
+def test_an_empty_chain_has_pages_that_say_what_comes_first() -> None:
+    site = Site(History())
+
+    assert "No run yet" in site.page("/").text
+    for path in ("/runs", "/proposals", "/members", "/artifacts"):
+        assert "No " in site.page(path).text
+
+
+def test_lists_are_cut_into_pages() -> None:
+    history = History()
+    for number in range(51):
+        history.join(f"member-{number:02}")
+    site = Site(history)
+
+    first, second = site.twin("/members"), site.twin("/members?page=2")
+
+    assert (len(first["members"]), len(second["members"])) == (50, 1)
+    assert second["members"][0]["name"] == "member-50"
+    assert site.page("/members").link_named("Older →") == "/members?page=2"
+    assert site.get("/members?page=3").status_code == 404
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_every_table_has_a_caption_and_every_page_its_landmarks(site: Site, history: History, path: str) -> None:
+    html = site.get(path.format(proposal=history.proposal_id)).text
+
+    assert html.count("<table") == html.count("<caption")
+    assert all(html.count(f"<{landmark}") == 1 for landmark in ("header", "main", "footer", "h1"))
+    assert '<a class="skip" href="#main">' in html
+    assert " style=" not in html  # the content security policy would not let it work
+
+
+def test_pages_carry_a_strict_content_security_policy(site: Site) -> None:
+    headers = site.get("/").headers
+
+    assert headers["content-security-policy"].startswith("default-src 'self'; object-src 'none'")
+    assert headers["x-content-type-options"] == "nosniff"
+
+
+def test_markup_in_a_name_is_text() -> None:
+    history = History()
+    history.join("<script>alert(1)</script>")
+
+    html = Site(history).get("/members").text
+
+    assert "<script>alert" not in html
+    assert "<script>alert(1)</script>" in Page(html).text
+
+
+def test_the_description_of_the_api_lists_every_twin(site: Site) -> None:
+    text = site.page("/docs").text
+
+    assert "/api/runs/{run_id}/rounds/{number}" in text
+    assert "/api/relay/ballot" in text
+    assert site.get("/openapi.json").json()["info"]["title"] == "Ten Wings"
