@@ -9,10 +9,10 @@ import base64
 import os
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import pytest
 
@@ -122,7 +122,7 @@ def block_file(folder: Path, cid: Cid) -> Path:
     return folder / "blocks" / name[-2:] / f"{name}.data"
 
 
-SITES = {"memory": MemorySite, "folder": FolderSite, "sidecar": SidecarSite}
+SITES: dict[str, Callable[[Path], Any]] = {"memory": MemorySite, "folder": FolderSite, "sidecar": SidecarSite}
 SITE_PARAMS = ["memory", "folder", pytest.param("sidecar", marks=pytest.mark.real)]
 DAEMON = pytest.param(
     "IPFS_API", marks=pytest.mark.skipif("IPFS_API" not in os.environ, reason="IPFS_API names no daemon")
