@@ -17,7 +17,16 @@ from api.errors import Refused
 from node import typed_data
 from node.errors import LedgerRefused
 from node.ports import Ledger
-from node.records import Action, Address, Ballot, JoinRequest, ProposalState, ProposalStatement, Registration
+from node.records import (
+    Action,
+    Address,
+    Ballot,
+    ContributionLeaf,
+    JoinRequest,
+    ProposalState,
+    ProposalStatement,
+    Registration,
+)
 from node.typed_data import Signable
 
 MAX_WINDOWS = 100_000
@@ -140,6 +149,12 @@ class Relay:
         self._require_state(proposal_id, ProposalState.QUEUED, "to execute it")
         self._limit.spend(f"proposal {proposal_id}")
         return self._ledger.execute(proposal_id)
+
+    def claim(self, leaf: ContributionLeaf, proof: Sequence[bytes]) -> int:
+        """Returns the wei paid. Anyone may claim for a member: the vault pays the leaf's account alone."""
+        self._require_active(leaf.account)
+        self._limit.spend(leaf.account)
+        return self._ledger.claim(leaf, proof)
 
     def _admit(self, signed: Signed) -> None:
         """The signature first: who cannot sign for an account cannot spend its requests either."""

@@ -1,7 +1,7 @@
-"""A trainer's error feedback on disk: what compression left out is not lost when a node restarts or an update is refused.
+"""A trainer's error feedback on disk: what compression left out survives a restart and a refusal.
 
-The file holds the buffer after the last update and that update itself. When the next round begins, an update that did not
-enter its round's commit is put back, so that its mass is sent again.
+The file holds the buffer after the last update and that update itself. When the next round begins, an update that
+did not enter its round's commit is put back, so that its mass is sent again.
 """
 
 from __future__ import annotations
@@ -40,8 +40,8 @@ class FeedbackFile:
     def compress(self, difference: Tensors, *, round_number: int, was_counted: Callable[[int, bytes], bool]) -> bytes:
         """The update for this pseudo-gradient; the new buffer is on disk before it is returned.
 
-        `was_counted(round, update digest)` tells whether the last update entered its round's commit. Asked again for the
-        same round (a crash, a repeated attempt), the earlier update is put back first.
+        `was_counted(round, update digest)` tells whether the last update entered its round's commit. Asked again for
+        the same round (a crash, a repeated attempt), the earlier update is put back first.
         """
         saved = self._load()
         decay = float(self.wire.error_decay)

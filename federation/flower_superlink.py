@@ -44,7 +44,7 @@ def run_superlink(settings: SuperLinkSettings) -> None:
         return app
 
     def serve(**options: Any) -> None:
-        ours = {"access_log": False, "http": "h11", "timeout_graceful_shutdown": SHUTDOWN_SECONDS}
+        ours = {"access_log": True, "http": "h11", "timeout_graceful_shutdown": SHUTDOWN_SECONDS}
         uvicorn.run(**{**options, **ours})
 
     replace(superlink_main, "create_app", create_guarded_app)

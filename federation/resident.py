@@ -1,7 +1,7 @@
 """What a node does when it is asked: train, score, co-sign. The only code of a round that needs torch.
 
-A resident lives between rounds (`federation.worker` keeps it in a process of its own): torch, decoded shards and the last
-checkpoint stay warm. It trusts the chain, not the coordinator: a task whose spec or base is not the chain's is refused.
+A resident lives between rounds (`federation.worker` keeps it in a process of its own): torch, decoded shards and the
+last checkpoint stay warm. It trusts the chain, not the coordinator: a task whose spec or base is not the chain's is refused.
 """
 
 from __future__ import annotations

@@ -16,10 +16,10 @@ from federation.coordinator import Coordinator
 from federation.journal import Journal
 from federation.messages import HeldoutTask, task_to_json
 from federation.rounds import run_rounds
-from federation.worker import COORDINATOR, ask
+from federation.worker import ask
 from node.config import Home
 from node.errors import TenWingsError
-from node.wiring import open_identity, open_ledger, open_store
+from node.wiring import COORDINATOR, open_identity, open_ledger, open_store
 
 app = ServerApp()
 

@@ -37,6 +37,7 @@ __all__ = [
     "Federation",
     "FlowerNode",
     "FlowerRun",
+    "RunValue",
     "build_app_fab",
     "build_fab",
     "flower_environment",

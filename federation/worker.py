@@ -21,8 +21,6 @@ from node.errors import DaemonUnavailable, TenWingsError
 
 log = logging.getLogger("tenwings.worker")
 Handler = Callable[[Mapping[str, Any]], dict[str, Any]]
-COORDINATOR = "coordinator"
-"""The node name of the machine that runs the rounds."""
 
 
 def ask(socket: Path, request: Mapping[str, Any]) -> dict[str, Any]:
@@ -71,17 +69,22 @@ def resident_handler(home: Home, name: str) -> Handler:
 
     from federation.messages import task_from_json
     from federation.resident import Resident
-    from node.wiring import open_identity, open_ledger, open_store
+    from node.wiring import open_identity, open_ledger, open_met_store
 
     torch.set_num_threads(int(os.environ.get("TENWINGS_THREADS", "1")))
     identity = open_identity(home, name)
     resident = Resident(
         identity=identity,
         ledger=open_ledger(home, identity),
-        store=open_store(home, name),
+        store=open_met_store(home, name),
         folder=home.member(name).root,
     )
-    return lambda request: resident.handle(task_from_json(dict(request)))
+
+    def handle(request: Mapping[str, Any]) -> dict[str, Any]:
+        open_met_store(home, name)  # either IPFS node may have been restarted since
+        return resident.handle(task_from_json(dict(request)))
+
+    return handle
 
 
 def main() -> None:

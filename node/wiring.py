@@ -12,6 +12,8 @@ from node.identity import Identity, load_keystore, read_password
 from node.ipfs import IpfsStore
 from node.ports import ContentStore, Ledger
 
+COORDINATOR = "coordinator"
+"""The node name of the machine that runs the rounds; every other node connects its IPFS node to this one's."""
 IPFS_API_VARIABLE = "IPFS_API"
 """Multiaddr of a Kubo RPC to use in place of the embedded IPFS node, e.g. /ip4/127.0.0.1/tcp/5001."""
 IPFS_TOKEN_VARIABLE = "IPFS_API_TOKEN"
@@ -26,7 +28,7 @@ def open_identity(home: Home, name: str) -> Identity:
 
 
 def open_ledger(home: Home, identity: Identity | None = None) -> Ledger:
-    """The chain of this state folder, for reading alone without an identity. Raises ConfigError before `tenwings up`."""
+    """The chain of this state folder; without an identity for reading alone. ConfigError before `tenwings up`."""
     if not home.deployment.exists():
         raise ConfigError(f"expected a deployment at {home.deployment}, there is none; run `tenwings up` first")
     return ChainLedger(Deployment.load(home.deployment), key=identity)
@@ -37,3 +39,11 @@ def open_store(home: Home, node: str) -> ContentStore:
     if api := os.environ.get(IPFS_API_VARIABLE):
         return IpfsStore(api, os.environ.get(IPFS_TOKEN_VARIABLE))
     return IpfsStore.from_folder(home.ipfs(node))
+
+
+def open_met_store(home: Home, node: str) -> ContentStore:
+    """A node's own IPFS node, connected to the coordinator's: both can now fetch from each other."""
+    store = open_store(home, node)
+    if node != COORDINATOR and IPFS_API_VARIABLE not in os.environ:
+        store.connect(open_store(home, COORDINATOR).peer_address())
+    return store

@@ -19,6 +19,7 @@ from node.records import (
     ArtifactKind,
     Ballot,
     Cid,
+    ContributionLeaf,
     JoinRequest,
     ProposalStatement,
     Registration,
@@ -128,6 +129,22 @@ class BallotMessage(Message):
     signature: Signature
 
 
+class ClaimMessage(Message):
+    """A line of a final round's contributions tree with its proof; no signature is needed to be paid."""
+
+    run_id: Uint256
+    round: Annotated[int, Field(ge=1)]
+    member_id: Annotated[int, Field(ge=1)]
+    account: Account
+    samples: Annotated[int, Field(ge=0)]
+    steps: Annotated[int, Field(ge=0)]
+    score: int
+    update_digest: Digest
+    reward: Uint256
+    cumulative_reward: Uint256
+    proof: Annotated[list[Digest], Field(max_length=64)]
+
+
 def relay_of(services: ServicesDep) -> Relay:
     """Raises Refused where nobody pays."""
     if services.relay is None:
@@ -189,6 +206,14 @@ def ballot(relay: RelayDep, message: BallotMessage) -> Accepted:
         params=message.params,
     )
     return Accepted(what="weight", id=str(relay.cast(cast, message.signature)))
+
+
+@router.post("/claim")
+def claim(relay: RelayDep, message: ClaimMessage) -> Accepted:
+    """Have a member's unpaid rewards paid; answers the amount in wei."""
+    values = message.model_dump(exclude={"proof", "account"})
+    leaf = ContributionLeaf(**values, account=Address(message.account))
+    return Accepted(what="wei", id=str(relay.claim(leaf, message.proof)))
 
 
 @router.post("/queue/{proposal_id}")

@@ -1,0 +1,61 @@
+"""The built-in dataset: clips of Big Buck Bunny and of the procedural world, as shards on IPFS with a manifest."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from model.data import footage, worlds
+from model.data.clips import Clips, concatenate, shuffled
+from model.data.shards import pack
+from model.job import DEMO_SHAPE, VideoShape
+from node.ports import ContentStore
+from node.records import Cid, DatasetManifest, ShardEntry
+
+LICENCE = "CC-BY-3.0"
+"""Of the footage; the procedural clips are CC0."""
+FOOTAGE_SHARE = 4
+"""One clip in this many is footage."""
+FOOTAGE_SPANS = {"train": (0.0, 0.6), "score": (0.6, 0.8), "heldout": (0.8, 1.0)}
+"""Which part of the film each split may show."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class DatasetPlan:
+    """How many clips go where."""
+
+    num_train_shards: int = 3
+    clips_per_shard: int = 96
+    num_score_clips: int = 48
+    num_heldout_clips: int = 32
+    shape: VideoShape = DEMO_SHAPE
+    seed: int = 0
+
+
+def build(store: ContentStore, plan: DatasetPlan, tell: Callable[[str], None]) -> tuple[Cid, DatasetManifest]:
+    """Render, decode, pack and put all shards and the manifest. Returns the manifest's CID."""
+    entries = []
+    for split, clips in _splits(plan):
+        data = pack(clips)
+        entries.append(ShardEntry(cid=store.put(data), split=split, num_clips=len(clips), num_bytes=len(data)))
+        tell(f"{split}: {len(clips)} clips, {len(data) / 1e6:.1f} MB")
+    manifest = DatasetManifest(
+        name="big-buck-bunny-and-worlds",
+        licence=LICENCE,
+        attribution=f"{footage.ATTRIBUTION}; {worlds.ATTRIBUTION}",
+        clip_shape=(plan.shape.num_frames, plan.shape.height, plan.shape.width),
+        shards=tuple(entries),
+    )
+    return store.put(manifest.to_bytes()), manifest
+
+
+def _splits(plan: DatasetPlan) -> Iterator[tuple[str, Clips]]:
+    """No two splits share a frame of footage; every shard has worlds of its own."""
+    sizes = [("train", plan.clips_per_shard)] * plan.num_train_shards
+    sizes += [("score", plan.num_score_clips), ("heldout", plan.num_heldout_clips)]
+    for index, (split, size) in enumerate(sizes):
+        seed = plan.seed * 1000 + index
+        num_real = size // FOOTAGE_SHARE
+        real = footage.make_clips(num_clips=num_real, seed=seed, shape=plan.shape, span=FOOTAGE_SPANS[split])
+        made = worlds.make_clips(num_clips=size - num_real, seed=seed, shape=plan.shape)
+        yield split, shuffled(concatenate([real, made]), seed=seed)

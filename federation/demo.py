@@ -1,0 +1,240 @@
+"""The main job, whole, on one machine: everything real, in a few minutes, with its numbers.
+
+A network comes up, five members join by signed messages, a dataset is registered, rounds are trained by Flower, a vote
+between two rounds changes the spec, rewards are claimed by proof, a video is sampled, and an audit replays it all.
+"""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from federation.config import RunSpec
+from federation.datasets import LICENCE, DatasetPlan, build
+from federation.joining import join, parse_roles
+from federation.network import down, start_node, up
+from federation.plots import Curve, plot_losses
+from federation.progress import watch
+from federation.proposals import propose_spec
+from federation.runs import create_run, train
+from federation.sampling import SampleRequest, sample_video
+from federation.verbs import audit_run
+from node.cli import open_desk, open_relay
+from node.config import Home
+from node.console import Out, loss, short, tokens
+from node.errors import ConfigError, TenWingsError
+from node.local_ports import Ports
+from node.membership import MemberDesk
+from node.records import ArtifactKind, ProposalState, Support
+from node.round_record import RoundRecord
+from node.stack import group_status
+from node.wiring import COORDINATOR, open_ledger, open_store
+
+CAST = {"alice": "trainer", "bruno": "trainer", "chen": "trainer", "dora": "evaluator", "emeka": "evaluator"}
+PROMPT = "a red ball bounces on a white background"
+VOTED = {"inner.num_steps": "18"}
+VOTE_WAIT_SECONDS = 120.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class DemoPlan:
+    """What the demo is asked to do."""
+
+    num_rounds: int = 6
+    keep: bool = False
+    """Leave the network up."""
+    out: Path = Path("demo-out")
+    spec: RunSpec = field(default_factory=RunSpec)
+    data: DatasetPlan = field(default_factory=DatasetPlan)
+
+
+@dataclass(kw_only=True)
+class _Stage:
+    """The demo's state: where it writes and how long its parts took."""
+
+    home: Home
+    plan: DemoPlan
+    out: Out
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    @contextmanager
+    def part(self, number: int, name: str, title: str) -> Iterator[None]:
+        self.out.say(f"\n[bold cyan]{number}[/bold cyan] [bold]{title}[/bold]")
+        started = time.monotonic()
+        yield
+        self.seconds[name] = self.seconds.get(name, 0.0) + time.monotonic() - started
+
+    def desk(self, name: str) -> MemberDesk:
+        return open_desk(self.home, name)
+
+
+def run_demo(home: Home, plan: DemoPlan, out: Out) -> None:
+    """Play all parts; the network is taken down at the end, unless kept, and on every error."""
+    if any(group.running for group in group_status(home)):
+        raise ConfigError(
+            f"expected no network running in {home.root}; `tenwings down` stops it, or choose another --home"
+        )
+    if home.deployment.exists():
+        out.say(f"starting afresh: the last demo's state in {home.root} is removed")
+        shutil.rmtree(home.root)
+    stage = _Stage(home=home, plan=plan, out=out)
+    finished = False
+    try:
+        _play(stage)
+        finished = True
+    finally:
+        if not (finished and plan.keep):
+            down(home)
+
+
+def _play(stage: _Stage) -> None:
+    out, home, plan = stage.out, stage.home, stage.plan
+    started = time.monotonic()
+    with stage.part(1, "start", "The network comes up"):
+        ports = up(home, attached=not plan.keep, tell=lambda what: out.say(f"  {what}"))
+        out.say(f"  dashboard: {ports.api_url}")
+    with stage.part(2, "join", "Five members join by signed messages; a dataset is registered"):
+        run_id = _found(stage)
+    before_vote = plan.num_rounds // 2
+    with stage.part(3, "rounds", f"{before_vote} rounds of training"), watch(out, before_vote) as tell:
+        train(home, run_id, before_vote, tell=tell)
+    with stage.part(4, "vote", "A vote between two rounds"):
+        _vote(stage, run_id)
+    after_vote = plan.num_rounds - before_vote
+    with stage.part(3, "rounds", f"{after_vote} more rounds, with the voted spec"), watch(out, after_vote) as tell:
+        train(home, run_id, after_vote, tell=tell)
+    with stage.part(5, "rewards", "Rewards claimed by Merkle proof"):
+        _claim(stage, run_id)
+    with stage.part(6, "video", "A video from the last checkpoint, and the loss of each round"):
+        summary = _show(stage, run_id)
+    with stage.part(7, "audit", "The audit replays everything but training"):
+        audit_run(home, run_id, out)
+    _finish(stage, run_id, summary, time.monotonic() - started)
+
+
+def _found(stage: _Stage) -> int:
+    for name, role in CAST.items():
+        member = join(stage.home, name, parse_roles(role), attached=False, start=False)
+        stage.out.say(f"  {name}: member {member.member_id}, {role}, {short(member.account)}")
+    start_nodes(stage)
+    desk = stage.desk("alice")
+    cid, manifest = build(desk.store, stage.plan.data, lambda text: stage.out.say(f"  {text}"))
+    desk.register(ArtifactKind.DATASET, cid, LICENCE)
+    stage.out.say(f"  dataset {short(cid)}, licence {LICENCE}: {manifest.attribution}")
+    run = create_run(stage.home, stage.plan.spec, cid)
+    stage.out.say(f"  run {run.run_id}: preset {stage.plan.spec.model.preset}, spec {short(run.spec_cid)}")
+    return run.run_id
+
+
+def start_nodes(stage: _Stage) -> None:
+    """Start every member's node."""
+    for name in CAST:
+        start_node(stage.home, name, attached=not stage.plan.keep)
+
+
+def _vote(stage: _Stage, run_id: int) -> None:
+    proposed = propose_spec(
+        stage.desk("bruno"), run_id, VOTED, "More inner steps per round: fewer messages per sample."
+    )
+    effect = "; ".join(f"{c.setting}: {c.before} → {c.after}" for c in proposed.changes)
+    stage.out.say(f"  bruno proposes {effect}")
+    number = proposed.proposal_id
+    ledger, relay = open_ledger(stage.home), open_relay(stage.home)
+    _until(stage, number, ProposalState.ACTIVE)
+    for name, support in (
+        ("alice", Support.FOR),
+        ("bruno", Support.FOR),
+        ("dora", Support.FOR),
+        ("emeka", Support.AGAINST),
+    ):
+        weight = stage.desk(name).vote(number, support)
+        stage.out.say(f"  {name} votes {support.name.lower()} with weight {weight}, without gas")
+    _until(stage, number, ProposalState.SUCCEEDED)
+    relay.queue(number)
+    stage.out.say("  succeeded, queued in the timelock")
+    give_up = time.monotonic() + VOTE_WAIT_SECONDS
+    while ledger.latest_block().timestamp < ledger.proposal(number).eta and time.monotonic() < give_up:
+        time.sleep(0.3)
+    relay.execute(number)
+    run = ledger.run(run_id)
+    stage.out.say(
+        f"  executed: spec is now v{run.spec_version}, {short(run.spec_cid)}, from round {run.head_round + 1}"
+    )
+
+
+def _until(stage: _Stage, number: int, state: ProposalState) -> None:
+    ledger, give_up = open_ledger(stage.home), time.monotonic() + VOTE_WAIT_SECONDS
+    while (now := ledger.proposal(number).state) != state:
+        if time.monotonic() > give_up:
+            raise TenWingsError(
+                f"proposal {number}: expected it to become {state.name.lower()}, it stays {now.name.lower()}"
+            )
+        time.sleep(0.3)
+
+
+def _claim(stage: _Stage, run_id: int) -> None:
+    for name in CAST:
+        desk = stage.desk(name)
+        paid = desk.claim(run_id)
+        stage.out.say(f"  {name}: {tokens(paid)} paid, balance {tokens(desk.ledger.reward_balance(desk.account))}")
+
+
+def _show(stage: _Stage, run_id: int) -> dict[str, Any]:
+    curve = loss_curve(stage.home, run_id)
+    folder = stage.plan.out
+    folder.mkdir(parents=True, exist_ok=True)
+    sheet, cid = sample_video(stage.home, run_id, None, SampleRequest(prompt=PROMPT), folder / "sample.mp4")
+    plot = folder / "loss.png"
+    plot_losses(curve, plot)
+    stage.out.say(f'  "{PROMPT}": {folder / "sample.mp4"}, {sheet}; losses: {plot}')
+    return {"losses_micro": list(curve.losses_micro), "checkpoint": cid}
+
+
+def loss_curve(home: Home, run_id: int) -> Curve:
+    """Held-out loss at the genesis checkpoint and after every round, from the chain."""
+    ledger, store = open_ledger(home), open_store(home, COORDINATOR)
+    losses = []
+    for number in range(1, ledger.run(run_id).head_round + 1):
+        state = ledger.round(run_id, number)
+        assert state is not None, f"round {number} lies behind the head"
+        if number == 1:
+            losses.append(RoundRecord.from_bytes(store.get(state.commit.record_cid)).parent_heldout_loss_micro)
+        losses.append(state.commit.heldout_loss_micro)
+    return Curve(losses_micro=tuple(losses))
+
+
+def _finish(stage: _Stage, run_id: int, summary: Mapping[str, Any], seconds: float) -> None:
+    losses, out = summary["losses_micro"], stage.out
+    fall = 100 * (1 - losses[-1] / losses[0])
+    parts = {**stage.seconds, **round_parts(stage.home, run_id)}
+    out.result(
+        {**summary, "fall_percent": round(fall, 2), "seconds": round(seconds, 1),
+         "parts_seconds": {k: round(v, 1) for k, v in parts.items()}},
+        f"\n[bold]Held-out loss {loss(losses[0])} → {loss(losses[-1])}, {fall:.1f} % lower[/bold]\n"
+        + "time per part: " + ", ".join(f"{k} {v:.1f} s" for k, v in parts.items()) + f"; in all {seconds:.0f} s",
+    )  # fmt: skip
+    url = Ports.of(stage.home).api_url
+    if stage.plan.keep:
+        out.say(f"\nThe network stays up: {url} (tenwings down --home {stage.home.root} stops it)")
+    else:
+        out.say(f"\nThe dashboard was at {url}; `make demo KEEP=1` leaves it up.")
+
+
+def round_parts(home: Home, run_id: int) -> dict[str, float]:
+    """Seconds of all rounds by part, from the coordinator's progress file."""
+    import json
+
+    from federation.server_app import progress_path
+
+    parts: dict[str, float] = {}
+    for line in progress_path(home, run_id).read_text().splitlines():
+        event = json.loads(line)
+        if event["event"] == "committed":
+            for part, ms in event["timings_ms"].items():
+                parts[f"  {part}"] = parts.get(f"  {part}", 0.0) + ms / 1000
+    return parts

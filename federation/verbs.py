@@ -1,0 +1,230 @@
+"""The verbs of `tenwings` that need Flower or torch; torch is imported only by those that use it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from node.cli import AsOption, RunOption, open_desk
+from node.config import Home
+from node.console import HomeOption, JsonOption, Out, find_home, loss, short, verb
+from node.errors import AuditFailed, ConfigError
+from node.records import ArtifactKind, Cid
+
+data_app = typer.Typer(help="Datasets.", no_args_is_help=True)
+
+
+def add_verbs(app: typer.Typer, run_app: typer.Typer) -> None:
+    """Called by `node.cli.main` through the entry point."""
+    for command in (up, join, train, propose, sample, audit, demo):
+        app.command()(command)
+    data_app.command("add")(data_add)
+    app.add_typer(data_app, name="data")
+    run_app.command("create")(run_create)
+
+
+@verb
+def up(
+    chain_port: Annotated[int, typer.Option(help="Of the chain's RPC; 0 chooses one at the first start.")] = 0,
+    superlink_port: Annotated[int, typer.Option(help="Of Flower's SuperLink; 0 chooses.")] = 0,
+    api_port: Annotated[int, typer.Option(help="Of the API and dashboard; 0 chooses.")] = 0,
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Start the local network and every node that lives in this state folder."""
+    from federation.network import up as start
+
+    out = Out(as_json=as_json)
+    wanted = {"chain": chain_port, "superlink": superlink_port, "api": api_port}
+    ports = start(find_home(home), attached=False, tell=lambda what: out.say(f"starting {what}"), ports=wanted)
+    out.result({"dashboard": ports.api_url, "rpc": ports.rpc_url}, f"up; dashboard: {ports.api_url}")
+
+
+@verb
+def join(
+    name: Annotated[str, typer.Argument(help="Your name in this network: a to z, 0 to 9, hyphens.")],
+    role: Annotated[str, typer.Option(help="trainer, evaluator or curator; several joined by +.")] = "trainer",
+    start: Annotated[bool, typer.Option(help="Start the node, too.")] = True,
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Become a member by a signed message and start your node."""
+    from federation.joining import join as join_network
+    from federation.joining import parse_roles
+
+    member = join_network(find_home(home), name, parse_roles(role), attached=False, start=start)
+    Out(as_json=as_json).result(
+        {"member_id": member.member_id, "name": name, "account": member.account, "roles": role},
+        f"{name} is member {member.member_id}, account {member.account}" + ("; node started" if start else ""),
+    )
+
+
+@verb
+def data_add(
+    name: AsOption,
+    clips_per_shard: Annotated[int, typer.Option(help="Clips of each trainer's shard.")] = 96,
+    shards: Annotated[int, typer.Option(help="Train shards.")] = 3,
+    seed: Annotated[int, typer.Option(help="Of the procedural world and the crops.")] = 0,
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Build the built-in dataset (Big Buck Bunny, procedural world), put it on IPFS and register it."""
+    from federation.datasets import LICENCE, DatasetPlan, build
+
+    out, desk = Out(as_json=as_json), open_desk(find_home(home), name)
+    plan = DatasetPlan(num_train_shards=shards, clips_per_shard=clips_per_shard, seed=seed)
+    cid, manifest = build(desk.store, plan, out.say)
+    desk.register(ArtifactKind.DATASET, cid, LICENCE)
+    num_clips = sum(s.num_clips for s in manifest.shards)
+    out.result(
+        {"dataset": cid, "licence": LICENCE, "clips": num_clips, "shards": len(manifest.shards)},
+        f"dataset {cid}\n{num_clips} clips in {len(manifest.shards)} shards, licence {LICENCE}",
+    )
+
+
+@verb
+def run_create(
+    dataset: Annotated[str, typer.Option(help="CID of a registered dataset.")],
+    spec: Annotated[Path | None, typer.Option(help="TOML file with the run spec.")] = None,
+    settings: Annotated[list[str] | None, typer.Option("--set", help="SECTION.NAME=VALUE; may be repeated.")] = None,
+    quorum: Annotated[int, typer.Option(help="Evaluators that must co-sign a round.")] = 2,
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Create a run: spec and genesis checkpoint on IPFS, the run on chain, its rewards funded."""
+    from federation.config import RunSpec
+    from federation.runs import create_run
+    from node.cid import parse
+
+    base = RunSpec.from_toml(spec.read_text()) if spec else RunSpec()
+    chosen = base.with_changes(parse_settings(settings or []))
+    run = create_run(find_home(home), chosen, parse(dataset), quorum=quorum)
+    Out(as_json=as_json).result(
+        {"run": run.run_id, "spec": run.spec_cid, "genesis": run.head_cid},
+        f"run {run.run_id}: spec {short(run.spec_cid)}, genesis {short(run.head_cid)}",
+    )
+
+
+def parse_settings(settings: list[str]) -> dict[str, str]:
+    """["inner.num_steps=20"] as a mapping. Raises ConfigError."""
+    changes = {}
+    for setting in settings:
+        name, equals, value = setting.partition("=")
+        if not equals or not name or not value:
+            raise ConfigError(f"expected SECTION.NAME=VALUE, got {setting!r}")
+        changes[name.strip()] = value.strip()
+    return changes
+
+
+@verb
+def train(
+    rounds: Annotated[int, typer.Option(min=1, help="Rounds to commit.")] = 1,
+    run: RunOption = 1,
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Run rounds from the chain's head: lease, train, gate, score, aggregate, co-sign, commit."""
+    from federation.progress import watch
+    from federation.runs import train as train_rounds
+
+    with watch(Out(as_json=as_json), rounds) as tell:
+        train_rounds(find_home(home), run, rounds, tell=tell)
+
+
+@verb
+def propose(
+    settings: Annotated[list[str], typer.Argument(help="SECTION.NAME=VALUE of the run spec, e.g. inner.num_steps=16.")],
+    name: AsOption,
+    why: Annotated[str, typer.Option(help="Reason, public.")] = "",
+    run: RunOption = 1,
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Propose a change of a run's spec; prints what it would change."""
+    from federation.proposals import propose_spec
+
+    proposed = propose_spec(open_desk(find_home(home), name), run, parse_settings(settings), why)
+    effect = "\n".join(f"  {c.setting}: {c.before} -> {c.after}" for c in proposed.changes)
+    Out(as_json=as_json).result(
+        {
+            "proposal": str(proposed.proposal_id),
+            "spec": proposed.spec_cid,
+            "changes": {c.setting: [c.before, c.after] for c in proposed.changes},
+        },
+        f"proposal {proposed.proposal_id}\n{effect}",
+    )
+
+
+@verb
+def sample(
+    prompt: Annotated[str, typer.Argument(help="What the video shows.")],
+    run: RunOption = 1,
+    checkpoint: Annotated[str, typer.Option(help="CID of a checkpoint (default: the run's head).")] = "",
+    out: Annotated[Path, typer.Option(help="MP4 file; a PNG contact sheet is put beside it.")] = Path("sample.mp4"),
+    seed: Annotated[int, typer.Option(help="Of the noise.")] = 0,
+    steps: Annotated[int, typer.Option(help="Solver steps.")] = 24,
+    guidance: Annotated[float, typer.Option(help="Classifier-free guidance scale.")] = 2.0,
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Sample a video from a checkpoint."""
+    from federation.sampling import SampleRequest, sample_video
+
+    request = SampleRequest(prompt=prompt, seed=seed, num_steps=steps, guidance=guidance)
+    sheet, cid = sample_video(find_home(home), run, Cid(checkpoint) if checkpoint else None, request, out)
+    Out(as_json=as_json).result(
+        {"video": str(out), "contact_sheet": str(sheet), "checkpoint": cid}, f"{out} and {sheet} from {short(cid)}"
+    )
+
+
+@verb
+def audit(
+    run: RunOption = 1,
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Replay everything but training from the chain and the CIDs; exit code 9 and a name for what does not hold."""
+    audit_run(find_home(home), run, Out(as_json=as_json))
+
+
+def audit_run(home: Home, run: int, out: Out) -> None:
+    """Print a verdict per round. Raises AuditFailed with the first thing that does not hold."""
+    from federation.audit import audit as replay
+    from node.wiring import COORDINATOR, open_ledger, open_store
+
+    first: AuditFailed | None = None
+    for verdict in replay(open_ledger(home), open_store(home, COORDINATOR), run):
+        out.result(vars(verdict), _verdict_text(vars(verdict)))
+        if not verdict.holds and first is None:
+            first = AuditFailed(verdict.detail, round_number=verdict.round, subject=verdict.subject)
+    if first is not None:
+        raise first
+
+
+def _verdict_text(verdict: dict[str, Any]) -> str:
+    where = f"round {verdict['round']}" if verdict["round"] else "start"
+    if not verdict["holds"]:
+        return f"[red]✗[/red] {where}, {verdict['what']}: {verdict['subject']}: {verdict['detail']}"
+    facts = ""
+    if verdict["what"] == "round":
+        facts = (
+            f": {verdict['num_updates']} updates, {verdict['num_refused']} refused, "
+            f"held-out loss {loss(verdict['heldout_loss_micro'])}"
+        )
+    return f"[green]✓[/green] {where}, {verdict['what']} holds{facts}"
+
+
+@verb
+def demo(
+    rounds: Annotated[int, typer.Option(min=3, help="Rounds of training in all; the vote is between two of them.")] = 6,
+    keep: Annotated[bool, typer.Option("--keep", help="Leave the network up at the end.")] = False,
+    out: Annotated[Path, typer.Option(help="Folder for the video, the contact sheet and the plot.")] = Path("demo-out"),
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """The main job, whole: a network, members, a dataset, rounds, a vote, rewards, a video, an audit."""
+    from federation.demo import DemoPlan, run_demo
+
+    run_demo(find_home(home), DemoPlan(num_rounds=rounds, keep=keep, out=out), Out(as_json=as_json))

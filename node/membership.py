@@ -1,0 +1,110 @@
+"""What a member does with a signature alone: join, register, propose, vote, claim. A relay brings it to the chain."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from node import governance
+from node.errors import ConfigError
+from node.identity import Identity
+from node.ports import ContentStore, Ledger
+from node.proofs import claim_proof, merit_proof
+from node.records import (
+    Action,
+    Address,
+    ArtifactKind,
+    Ballot,
+    Cid,
+    JoinRequest,
+    ProposalStatement,
+    Registration,
+    Role,
+    Support,
+    Voucher,
+)
+from node.relay_client import RelayClient
+from node.typed_data import sign
+
+VALID_SECONDS = 3600
+"""How long a signed message may wait for its relay."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class MemberDesk:
+    """A member's signature, the chain to read from and the relay to send through."""
+
+    identity: Identity
+    ledger: Ledger
+    store: ContentStore
+    relay: RelayClient
+
+    @property
+    def account(self) -> Address:
+        return self.identity.address
+
+    def join(self, name: str, roles: Role, node_key_digest: bytes, admitter: Identity) -> int:
+        """Join with a voucher signed by `admitter`. Returns the member id; joining again returns the same."""
+        known = self.ledger.member(self.account)
+        if known is not None:
+            return known.member_id
+        deadline = self._deadline()
+        request = JoinRequest(
+            account=self.account, roles=roles, node_key_digest=node_key_digest, name=name, deadline=deadline
+        )
+        voucher = Voucher(account=self.account, roles=roles, deadline=deadline)
+        domain = self.ledger.domain("MemberRegistry")
+        return self.relay.join(request, sign(self.identity, domain, request), sign(admitter, domain, voucher))
+
+    def register(self, kind: ArtifactKind, cid: Cid, licence: str, parents: Sequence[bytes] = ()) -> bytes:
+        """Register an artifact under a licence. Returns its digest."""
+        registration = Registration(
+            account=self.account, kind=kind, cid=cid, licence=licence, parents=tuple(parents), deadline=self._deadline()
+        )
+        signature = sign(self.identity, self.ledger.domain("ArtifactRegistry"), registration)
+        return self.relay.register_artifact(registration, signature)
+
+    def propose(self, actions: Sequence[Action], text: str) -> int:
+        """Returns the proposal id."""
+        description = governance.describe(text, self.account)
+        statement = ProposalStatement(
+            proposer=self.account,
+            proposal_id=self.ledger.proposal_id(actions, description),
+            deadline=self._deadline(),
+        )
+        signature = sign(self.identity, self.ledger.domain("TenWingsGovernor"), statement)
+        return self.relay.propose(statement, actions, description, signature)
+
+    def vote(self, proposal_id: int, support: Support, reason: str = "") -> int:
+        """Returns the weight counted. Raises ConfigError for who has no merit at the proposal's snapshot."""
+        epoch_number = self.ledger.final_epoch(self.ledger.proposal(proposal_id).vote_start)
+        epoch = self.ledger.epoch(epoch_number) if epoch_number else None
+        found = merit_proof(self.ledger, self.store, epoch, self.account) if epoch else None
+        if found is None:
+            raise ConfigError(f"{self.account} has no merit at proposal {proposal_id}'s snapshot, hence no vote on it")
+        ballot = Ballot(
+            proposal_id=proposal_id,
+            support=support,
+            voter=self.account,
+            nonce=self.ledger.ballot_nonce(self.account),
+            reason=reason,
+            params=governance.ballot_params(*found),
+        )
+        return self.relay.cast_ballot(ballot, sign(self.identity, self.ledger.domain("TenWingsGovernor"), ballot))
+
+    def claim(self, run_id: int) -> int:
+        """Claim all that is final and unpaid of a run. Returns the wei paid; 0 when there is nothing."""
+        head = self.ledger.run(run_id).head_round
+        for number in range(head, 0, -1):
+            state = self.ledger.round(run_id, number)
+            if state is None or not state.final:
+                continue
+            found = claim_proof(self.ledger, self.store, state, self.account)
+            if found is None or found[0].cumulative_reward <= self.ledger.claimed(run_id, self.account):
+                return 0
+            leaf, proof = found
+            return self.relay.claim(leaf, proof)
+        return 0
+
+    def _deadline(self) -> int:
+        return self.ledger.latest_block().timestamp + VALID_SECONDS
