@@ -65,7 +65,9 @@ def parser() -> argparse.ArgumentParser:
     result.add_argument("--ipfs", type=Path, metavar="FOLDER", help="folder of a running IPFS node")
     result.add_argument("--ipfs-node", default=DEFAULT_IPFS_NODE, metavar="NAME", help="whose IPFS node in the home")
     result.add_argument("--index", metavar="URL", help="the index's database (default: SQLite beside the deployment)")
-    result.add_argument("--relay", metavar="NAME", help=f"whose account in the home pays for the relay (default: {RELAYER})")
+    result.add_argument(
+        "--relay", metavar="NAME", help=f"whose account in the home pays for the relay (default: {RELAYER})"
+    )
     result.add_argument("--relay-keystore", type=Path, metavar="FILE", help="or the keystore of that account")
     result.add_argument(
         "--relay-password-file", type=Path, metavar="FILE", help="and its password (or TENWINGS_PASSWORD)"

@@ -6,6 +6,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +51,7 @@ class Chart:
     last_round: int
 
 
+@cache
 def environment() -> Environment:
     """Templates with autoescape; a name that is missing is an error, not an empty place."""
     env = Environment(
