@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import signal
 import sys
@@ -54,11 +55,12 @@ class SuperNodeSettings:
 
 def run_supernode(settings: SuperNodeSettings) -> None:
     """Flower's SuperNode, and in a fork of it the SuperExec that starts its ClientApps."""
-    _sign_off_after_crash(settings)
+    signed_off_at = _sign_off_after_crash(settings)
     command = import_module("flwr.supernode.cli.flower_supernode")
     node_module = import_module("flwr.supernode.start_client_internal")
     import_module("flwr.supernode.main")
     prepare(settings.superexec)
+    time.sleep(max(0.0, signed_off_at + REJOIN_PAUSE_SECONDS - time.monotonic()))
     reader, writer = os.pipe()
     child = os.fork()
     if child == 0:
@@ -70,7 +72,7 @@ def run_supernode(settings: SuperNodeSettings) -> None:
     threading.Thread(target=_end_with, args=(child,), daemon=True).start()
     quicken(settings.superexec.heartbeat_seconds)
     replace(node_module, "time", SimpleNamespace(sleep=_node_sleep(settings.pull_seconds)))
-    pull = _noting(node_module._pull_and_store_message, Path(settings.node_id_file), writer)
+    pull = NotingPull(node_module._pull_and_store_message, Path(settings.node_id_file), writer)
     replace(node_module, "_pull_and_store_message", pull)
     sys.argv = ["flower-supernode", "--superlink", settings.superlink]
     sys.argv += ["--root-certificates", settings.root_certificates]
@@ -80,11 +82,14 @@ def run_supernode(settings: SuperNodeSettings) -> None:
     command.flower_supernode()
 
 
-def _sign_off_after_crash(settings: SuperNodeSettings) -> None:
-    """End the session that a killed predecessor left, else the SuperLink refuses us until it expires."""
+def _sign_off_after_crash(settings: SuperNodeSettings) -> float:
+    """End the session that a killed predecessor left, else the SuperLink refuses us until it expires.
+
+    Returns when that was, on the monotonic clock in seconds; minus infinity when there was none.
+    """
     id_file = Path(settings.node_id_file)
     if not id_file.exists():
-        return
+        return -math.inf
     key: Any = load_ssh_private_key(Path(settings.node_key).read_bytes(), None)
     interceptors = [RuntimeVersionHttpInterceptor(component_name="SuperNode")]
     signer = NodeAuthHttpInterceptor(key, key.public_key())
@@ -94,24 +99,27 @@ def _sign_off_after_crash(settings: SuperNodeSettings) -> None:
         ) as client:
             client.DeactivateNode(DeactivateNodeRequest(node_id=int(id_file.read_text())))
     except (httpx.HTTPError, ValueError):
-        return  # it was signed off, or there is nobody to tell: signing on will say what is wrong
-    time.sleep(REJOIN_PAUSE_SECONDS)
+        return -math.inf  # it was signed off, or there is nobody to tell: signing on will say what is wrong
+    return time.monotonic()
 
 
-def _noting(pull: Callable[..., int | None], id_file: Path, wake: int) -> Callable[..., int | None]:
-    """`pull`, which also keeps the node's id and wakes the SuperExec when there is a task for it."""
+class NotingPull:
+    """Flower's pull, which also keeps the node's id and wakes the SuperExec when there is a task for it."""
 
-    def noting(**kwargs: Any) -> int | None:
-        if not noting.id_kept:  # type: ignore[attr-defined]
-            id_file.write_text(str(kwargs["state"].get_node_id()))
-            noting.id_kept = True  # type: ignore[attr-defined]
-        run_id = pull(**kwargs)
+    def __init__(self, pull: Callable[..., int | None], id_file: Path, wake: int) -> None:
+        self.pull = pull
+        self.id_file = id_file
+        self.wake = wake
+        self.node_id: int | None = None
+
+    def __call__(self, **kwargs: Any) -> int | None:
+        if self.node_id is None:
+            self.node_id = kwargs["state"].get_node_id()
+            self.id_file.write_text(str(self.node_id))
+        run_id = self.pull(**kwargs)
         if run_id is not None:
-            os.write(wake, b"!")
+            os.write(self.wake, b"!")
         return run_id
-
-    noting.id_kept = False  # type: ignore[attr-defined]
-    return noting
 
 
 def _node_sleep(pull_seconds: float) -> Callable[[float], None]:

