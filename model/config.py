@@ -55,9 +55,11 @@ class ObjectiveConfig:
 
     prediction: str = "clean"
     """What the network emits: the `clean` latent or the flow's `velocity`."""
-    shift: float = 1.0
+    shift: float = 5.0
     """Moves timesteps towards noise when above 1 (t <- s t / (1 + (s - 1) t))."""
-    min_t: float = 0.2
+    spread: float = 1.5
+    """Standard deviation of logit(t) before the shift: wide enough to meet nearly pure noise often."""
+    min_t: float = 0.5
     """Floor of t where a clean prediction's error is divided by t, so that no step explodes."""
     text_drop: float = 0.1
     """Share of training samples that see the empty prompt (classifier-free guidance)."""
@@ -65,8 +67,9 @@ class ObjectiveConfig:
     def __post_init__(self) -> None:
         ok = self.prediction in PREDICTIONS
         _require(ok, "prediction", f"one of {', '.join(PREDICTIONS)}", self.prediction)
-        ok = math.isfinite(self.shift) and self.shift > 0
-        _require(ok, "shift", "a positive number", self.shift)
+        for name in ("shift", "spread"):
+            value = getattr(self, name)
+            _require(math.isfinite(value) and value > 0, name, "a positive number", value)
         _require(0 < self.min_t < 1, "min_t", "inside (0, 1)", self.min_t)
         _require(0 <= self.text_drop < 1, "text_drop", "inside [0, 1)", self.text_drop)
 

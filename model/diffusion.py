@@ -63,12 +63,13 @@ class RectifiedFlow:
     def __init__(self, config: ObjectiveConfig) -> None:
         self._clean = config.prediction == "clean"
         self._shift = config.shift
+        self._spread = config.spread
         self._min_t = config.min_t
 
     def timesteps(self, uniform: NDArray[np.float64]) -> NDArray[np.float32]:
         normal = NormalDist()
         z = np.array([normal.inv_cdf(float(u)) for u in uniform.flat]).reshape(uniform.shape)
-        t = self._shifted(1.0 / (1.0 + np.exp(-z)))
+        t = self._shifted(1.0 / (1.0 + np.exp(-self._spread * z)))
         return np.asarray(t, dtype=np.float32)
 
     def corrupt(self, x0: Tensor, noise: Tensor, t_B: Tensor) -> Noised:

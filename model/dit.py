@@ -1,10 +1,12 @@
 """The video diffusion transformer: DiT (arXiv 2212.09748) over space-time patches (Sora).
 
-- one token per space-time patch of the latent, 3-D rotary positions, no learned positions
+- one token per space-time patch of the latent; 3-D rotary positions in attention, fixed sinusoids at
+  the input (rotary positions alone do not tell the top from the bottom); none learned, any grid fits
 - adaLN-single (PixArt-alpha, arXiv 2310.00426): one projection of the timestep for all blocks plus a
   small table per block; zero at the start, so every block begins as the identity
 - RMSNorm without statistics: nothing in the state depends on the data seen, so states average well
-- text enters by cross-attention; the tensor names are part of the protocol (shapes.py)
+- text enters by cross-attention, and its mean joins the timestep (Stable Diffusion 3, arXiv 2403.03206)
+- the tensor names are part of the protocol (shapes.py)
 
 Shapes: B clips, C latent channels, T H W latent grid, N tokens, L text tokens, D width, E text width.
 """
@@ -24,7 +26,7 @@ from torch import Tensor, nn
 
 from model.attention import CrossAttention, JointAttention, Rotation
 from model.config import ModelConfig
-from model.rope import Grid, rotations
+from model.rope import Grid, landmarks, rotations
 from model.shapes import TIME_FEATURES
 
 
@@ -47,13 +49,14 @@ class VideoDiT(nn.Module):
         grid = self._grid(x_BCTHW, t_B, text_BLE)
         head, base = self.config.head_width, self.config.rope_base
         rotation = rotations(grid, head, base, str(x_BCTHW.device))
-        time_BD = self.time_in(_time_features(t_B))
-        shared_B6D = self.modulation(F.silu(time_BD)).unflatten(1, (6, -1))
         text_BLD = self.text_in(text_BLE)
+        condition_BD = self.time_in(_time_features(t_B)) + _pooled(text_BLD, mask_BL)
+        shared_B6D = self.modulation(F.silu(condition_BD)).unflatten(1, (6, -1))
         x_BND = self.patch_in(patchify(x_BCTHW, self.config.patch))
+        x_BND = x_BND + landmarks(grid, self.config.width, str(x_BCTHW.device))
         for block in self.blocks:
             x_BND = block(x_BND, shared_B6D, text_BLD, mask_BL, rotation)
-        return unpatchify(self.final(x_BND, time_BD), grid, self.config.patch)
+        return unpatchify(self.final(x_BND, condition_BD), grid, self.config.patch)
 
     def load_arrays(self, tensors: Mapping[str, NDArray[np.float32]]) -> None:
         """Copy a checkpoint's tensors in; names and shapes must be exactly the model's."""
@@ -108,8 +111,8 @@ class Final(nn.Module):
         self.table = nn.Parameter(torch.zeros(2, config.width))
         self.patch_out = nn.Linear(config.width, config.patch_features)
 
-    def forward(self, x_BND: Tensor, time_BD: Tensor) -> Tensor:
-        shift, scale = (time_BD[:, None] + self.table).unsqueeze(2).unbind(1)
+    def forward(self, x_BND: Tensor, condition_BD: Tensor) -> Tensor:
+        shift, scale = (condition_BD[:, None] + self.table).unsqueeze(2).unbind(1)
         result: Tensor = self.patch_out(_modulated(x_BND, shift, scale))
         return result
 
@@ -132,6 +135,12 @@ def unpatchify(x_BNP: Tensor, grid: Grid, patch: tuple[int, int, int]) -> Tensor
 def _mlp(inputs: int, hidden: int, outputs: int) -> nn.Sequential:
     layers = nn.Linear(inputs, hidden), nn.GELU("tanh"), nn.Linear(hidden, outputs)
     return nn.Sequential(*layers)
+
+
+def _pooled(text_BLD: Tensor, mask_BL: Tensor) -> Tensor:
+    """Mean of the prompt's real tokens: a short way for what holds all over the clip."""
+    weights = mask_BL.to(text_BLD.dtype).unsqueeze(2)
+    return (text_BLD * weights).sum(1) / weights.sum(1)
 
 
 def _rms(x: Tensor) -> Tensor:

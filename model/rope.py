@@ -31,6 +31,13 @@ def rotations(grid: Grid, head_width: int, base: float, device: str) -> tuple[Te
     return angles.cos().float().to(device), angles.sin().float().to(device)
 
 
+@lru_cache(maxsize=32)
+def landmarks(grid: Grid, width: int, device: str) -> Tensor:
+    """Return (tokens, width) fixed sinusoids of the absolute place (arXiv 1706.03762, per axis)."""
+    cos, sin = rotations(grid, width, 100.0, device)
+    return torch.cat([cos, sin], dim=1)
+
+
 def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
     """Turn feature i with feature i + half by the token's angle; x is (..., tokens, head_width)."""
     first, second = x.chunk(2, dim=-1)

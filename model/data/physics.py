@@ -65,16 +65,15 @@ class Body:
 def simulate(body: Body, num_frames: int, box_width: float = 1.0) -> Motion:
     """Return the body's motion at frames 0 .. num_frames - 1."""
     flight = _Flight(body, box_width)
-    states = []
-    for frame in range(num_frames):
-        flight.advance(float(frame))
-        states.append((*flight.position, *flight.velocity))
+    states = [flight.state(float(frame)) for frame in range(num_frames)]
     table = np.array(states, dtype=np.float64)
     events = tuple(flight.events)
     return Motion(positions=table[:, :2], velocities=table[:, 2:], events=events)
 
 
 class _Flight:
+    """The stretch since the last contact; only contacts change it, so no frame adds rounding."""
+
     def __init__(self, body: Body, box_width: float) -> None:
         low, high = body.radius, (box_width - body.radius, 1.0 - body.radius)
         inside = all(low <= p <= h for p, h in zip(body.position, high, strict=True))
@@ -85,49 +84,53 @@ class _Flight:
             )
         self._low, self._high = low, high
         self._gravity, self._restitution = body.gravity, body.restitution
-        self.position, self.velocity = list(body.position), list(body.velocity)
-        self.time, self.events = 0.0, list[Event]()
+        self._position, self._velocity = list(body.position), list(body.velocity)
+        self._time = 0.0
+        self.events: list[Event] = []
 
-    def advance(self, until: float) -> None:
+    def state(self, time: float) -> tuple[float, float, float, float]:
+        """Return (x, y, vx, vy) at `time`, which must not go back behind a contact."""
         while True:
             waits = self._waits()
-            wall = min(range(4), key=waits.__getitem__)
-            if self.time + waits[wall] > until:
-                break
-            self._move(waits[wall])
-            self._touch(wall)
-        self._move(until - self.time)
+            wall = min(range(len(WALLS)), key=waits.__getitem__)
+            if self._time + waits[wall] > time:
+                return self._after(time - self._time)
+            self._touch(wall, waits[wall])
+
+    def _after(self, span: float) -> tuple[float, float, float, float]:
+        (x, y), (vx, vy), g = self._position, self._velocity, self._gravity
+        return x + vx * span, y + vy * span + 0.5 * g * span**2, vx, vy + g * span
 
     def _waits(self) -> list[float]:
-        (x, y), (vx, vy), g = self.position, self.velocity, self._gravity
-        left = (self._low - x) / vx if vx < 0 else math.inf
-        right = (self._high[0] - x) / vx if vx > 0 else math.inf
-        return [left, right, _first_hit(self._low - y, vy, g, -1), self._floor(y, vy, g)]
+        (x, y), (vx, vy), g = self._position, self._velocity, self._gravity
+        return [
+            _first_hit(x - self._low, -vx, 0.0),
+            _first_hit(self._high[0] - x, vx, 0.0),
+            _first_hit(y - self._low, -vy, -g),
+            _first_hit(self._high[1] - y, vy, g),
+        ]
 
-    def _floor(self, y: float, vy: float, g: float) -> float:
-        return math.inf if g == 0 and vy <= 0 else _first_hit(self._high[1] - y, vy, g, 1)
-
-    def _move(self, span: float) -> None:
-        self.position[0] += self.velocity[0] * span
-        self.position[1] += self.velocity[1] * span + 0.5 * self._gravity * span**2
-        self.velocity[1] += self._gravity * span
-        self.time += span
-
-    def _touch(self, wall: int) -> None:
+    def _touch(self, wall: int, wait: float) -> None:
+        x, y, vx, vy = self._after(wait)
+        self._position, self._velocity = [x, y], [vx, vy]
+        self._time += wait
         axis = wall // 2
-        self.position[axis] = self._low if wall % 2 == 0 else self._high[axis]
-        self.velocity[axis] *= -self._restitution
-        self.events.append(Event(time=self.time, wall=WALLS[wall]))
-        if WALLS[wall] == "floor" and abs(self.velocity[1]) < _REST and self._gravity > 0:
-            self.velocity[1], self._gravity = 0.0, 0.0
+        self._position[axis] = self._low if wall % 2 == 0 else self._high[axis]
+        self._velocity[axis] *= -self._restitution
+        self.events.append(Event(time=self._time, wall=WALLS[wall]))
+        if WALLS[wall] == "floor" and abs(self._velocity[1]) < _REST and self._gravity > 0:
+            self._velocity[1], self._gravity = 0.0, 0.0
 
 
-def _first_hit(distance: float, speed: float, gravity: float, side: int) -> float:
-    """Earliest time > 0 at which speed t + gravity t^2 / 2 = distance, moving towards `side`."""
-    if gravity == 0:
-        return distance / speed if speed * side > 0 else math.inf
-    square = speed**2 + 2 * gravity * distance
-    if square < 0 or (side < 0 and speed >= 0):
+def _first_hit(distance: float, speed: float, pull: float) -> float:
+    """Earliest time at which a wall `distance` ahead is met, at a speed and a pull towards it.
+
+    A body that rounding has put a hair behind the wall meets it now.
+    """
+    distance = max(distance, 0.0)
+    if speed <= 0 and pull <= 0:
         return math.inf
-    time = (-speed + side * math.sqrt(square)) / gravity
-    return time if time > 0 else math.inf
+    if pull == 0:
+        return distance / speed
+    square = speed**2 + 2 * pull * distance
+    return (math.sqrt(square) - speed) / pull if square >= 0 else math.inf
