@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from node import cid as cids
 from node.deployment import DeploySettings
@@ -62,24 +63,36 @@ REFUSAL_DETAIL = "expected finite values, got 3 NaN in blocks.0.attn.qkv.weight;
 START_LOSS_MICRO = 1_234_567
 
 
+def identity(name: str) -> Identity:
+    """The same account for the same name, always."""
+    return Identity(hashlib.sha256(f"a test's key: {name}".encode()).digest())
+
+
+OPERATOR = identity("operator")
+SETTINGS = DeploySettings(
+    operator=OPERATOR.address,
+    epoch_finality_seconds=60,
+    voting_delay_seconds=60,
+    voting_period_seconds=HOUR,
+    timelock_delay_seconds=60,
+)
+
+
 @dataclass(kw_only=True)
 class History:
-    """Plays on a local ledger; every step is a method, so that tests can go on from any point."""
+    """Every step is a method, so that tests can go on from any point. Plays on the twins, or on what it is given."""
 
-    clock: ManualClock = field(default_factory=ManualClock)
-    store: MemoryStore = field(default_factory=MemoryStore)
+    clock: Any = field(default_factory=ManualClock)
+    """Unix time in seconds when called; `advance(seconds)`."""
+    store: Any = field(default_factory=MemoryStore)
+    ledger: Any = None
+    """Its sender is the operator."""
     names: dict[str, Role] = field(default_factory=lambda: dict(ROLES))
 
     def __post_init__(self) -> None:
-        self.operator = identity("operator")
-        settings = DeploySettings(
-            operator=self.operator.address,
-            epoch_finality_seconds=60,
-            voting_delay_seconds=60,
-            voting_period_seconds=HOUR,
-            timelock_delay_seconds=60,
-        )
-        self.ledger = LocalLedger(settings, clock=self.clock)
+        self.operator = OPERATOR
+        if self.ledger is None:
+            self.ledger = LocalLedger(SETTINGS, clock=self.clock)
         self.people = {name: identity(name) for name in self.names}
         self.earned = dict.fromkeys(self.names, 0)
 
@@ -418,11 +431,6 @@ class History:
         domain = self.ledger.domain(contract)
         evaluators = sorted((self.people["dora"], self.people["emil"]), key=lambda who: int(who.address, 16))
         return [sign(evaluator, domain, commit) for evaluator in evaluators]
-
-
-def identity(name: str) -> Identity:
-    """The same account for the same name, always."""
-    return Identity(hashlib.sha256(f"a test's key: {name}".encode()).digest())
 
 
 def forget(store: MemoryStore, cid: Cid) -> None:
