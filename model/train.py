@@ -15,6 +15,7 @@ from model.data.clips import Clips
 from model.denoiser import Denoiser, Prepared
 from model.evaluate.heldout import heldout_loss_of
 from model.job import TrainJob
+from model.optimizer import build_optimizer, load_moments, save_moments
 
 _PROBE_CLIPS = 16
 
@@ -49,6 +50,8 @@ class TrainResult:
     """Inner steps made; fewer than asked for when time ran out."""
     end_state: bytes
     """The trained checkpoint."""
+    optimizer_state: bytes
+    """AdamW's moments, for the same node's next round; they stay on the node."""
 
 
 def train_inner(
@@ -58,11 +61,13 @@ def train_inner(
     *,
     on_step: Callable[[Step], None] | None = None,
     out_of_time: Callable[[], bool] | None = None,
+    optimizer_state: bytes | None = None,
     device: str | None = None,
 ) -> TrainResult:
     """Train a checkpoint on a shard's clips and return the new one.
 
-    `out_of_time` is asked after every step, so at least one is made. `device` defaults to cuda where
+    `out_of_time` is asked after every step, so at least one is made. `optimizer_state` is an earlier
+    result's; without it AdamW starts afresh. `device` defaults to cuda where
     there is one. Raises TrainingDiverged when the loss or gradient is not finite, ValueError for a bad
     checkpoint or clips that do not fit it.
     """
@@ -71,25 +76,29 @@ def train_inner(
     prepared = denoiser.prepare(clips)
     probe = prepared.take(np.arange(min(_PROBE_CLIPS, len(clips))))
     start_loss = heldout_loss_of(denoiser, probe, seed=job.seed)
-    num_steps = _loop(denoiser, prepared, job, on_step, out_of_time)
+    optimizer = build_optimizer(denoiser.model, job)
+    if optimizer_state is not None:
+        load_moments(denoiser.model, optimizer, optimizer_state)
+    num_steps = _loop(denoiser, optimizer, prepared, job, on_step, out_of_time)
     return TrainResult(
         start_loss=start_loss,
         end_loss=heldout_loss_of(denoiser, probe, seed=job.seed),
         num_samples=num_steps * min(job.batch_size, len(clips)),
         num_steps=num_steps,
         end_state=save_model(denoiser.model),
+        optimizer_state=save_moments(denoiser.model, optimizer),
     )
 
 
 def _loop(
     denoiser: Denoiser,
+    optimizer: torch.optim.AdamW,
     prepared: Prepared,
     job: TrainJob,
     on_step: Callable[[Step], None] | None,
     out_of_time: Callable[[], bool] | None,
 ) -> int:
     rng = np.random.Generator(np.random.Philox(job.seed))
-    optimizer = _optimizer(denoiser.model, job)
     batches = _batches(len(prepared), job.batch_size, rng)
     for index in range(1, job.num_steps + 1):
         for group in optimizer.param_groups:
@@ -114,16 +123,6 @@ def _step(model: nn.Module, optimizer: torch.optim.Optimizer, loss: Tensor, inde
         )
     optimizer.step()
     return Step(index=index, loss=value, grad_norm=norm)
-
-
-def _optimizer(model: nn.Module, job: TrainJob) -> torch.optim.AdamW:
-    matrices = [p for p in model.parameters() if p.ndim >= 2]
-    others = [p for p in model.parameters() if p.ndim < 2]
-    groups = [
-        {"params": matrices, "weight_decay": job.weight_decay},
-        {"params": others, "weight_decay": 0.0},
-    ]
-    return torch.optim.AdamW(groups, lr=job.learning_rate, betas=job.betas, foreach=True)
 
 
 def _batches(

@@ -7,11 +7,12 @@ import numpy as np
 import pytest
 
 import model
-from model.checkpoint import from_numpy, initial, to_numpy
+from model.checkpoint import from_numpy, initial, load_model, to_numpy
 from model.config import CodecConfig
 from model.data.worlds import make_clips
 from model.evaluate.heldout import heldout_loss, paired_losses
 from model.job import TrainJob, VideoShape
+from model.optimizer import build_optimizer, load_moments, save_moments
 from model.presets import preset
 from model.sample import sample
 from model.train import Step, TrainingDiverged, train_inner
@@ -58,6 +59,29 @@ def test_training_stops_after_the_step_in_which_time_ran_out() -> None:
     result = train_inner(START, CLIPS, JOB, out_of_time=lambda: next(answers))
     assert (result.num_steps, result.num_samples) == (2, 8)
     assert result.end_state == train_inner(START, CLIPS, replace(JOB, num_steps=2)).end_state
+
+
+def test_moments_carried_over_change_the_next_round() -> None:
+    whole = train_inner(START, CLIPS, JOB)
+    kept = train_inner(whole.end_state, CLIPS, JOB, optimizer_state=whole.optimizer_state)
+    fresh = train_inner(whole.end_state, CLIPS, JOB)
+    assert kept.end_state != fresh.end_state
+    assert kept == train_inner(whole.end_state, CLIPS, JOB, optimizer_state=whole.optimizer_state)
+
+
+def test_moments_come_back_exactly() -> None:
+    result = train_inner(START, CLIPS, JOB)
+    denoiser = load_model(START)
+    optimizer = build_optimizer(denoiser, JOB)
+    load_moments(denoiser, optimizer, result.optimizer_state)
+    assert save_moments(denoiser, optimizer) == result.optimizer_state
+
+
+def test_moments_of_another_kind_or_model_are_refused() -> None:
+    with pytest.raises(ValueError, match="expected tenwings-optimizer/1 of configuration"):
+        train_inner(START, CLIPS, JOB, optimizer_state=START)
+    with pytest.raises(ValueError, match="not an optimizer state"):
+        train_inner(START, CLIPS, JOB, optimizer_state=b"")
 
 
 def test_a_shard_smaller_than_a_batch_is_used_whole() -> None:
