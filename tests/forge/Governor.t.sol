@@ -216,6 +216,33 @@ contract GovernorTest is World {
         governor.castVoteWithReasonAndParams(proposalId, 1, "", params);
     }
 
+    function test_a_quorum_beyond_the_whole_is_refused(uint256 bps) public {
+        vm.assume(bps == 0 || bps > 10_000);
+        earnMerit();
+        Proposal memory p =
+            proposal(address(governor), abi.encodeCall(ITenWingsGovernor.setQuorumBps, (bps)), trainer(0));
+        vote(proposeAndOpen(p), 0, 1);
+        vm.warp(block.timestamp + VOTING_PERIOD);
+        bytes32 descriptionHash = keccak256(bytes(p.description));
+        governor.queue(p.targets, p.values, p.calldatas, descriptionHash);
+        vm.warp(block.timestamp + TIMELOCK_DELAY);
+        vm.expectRevert(abi.encodeWithSelector(ITenWingsGovernor.InvalidQuorumBps.selector, bps));
+        governor.execute(p.targets, p.values, p.calldatas, descriptionHash);
+    }
+
+    function test_a_proposer_withdraws_before_the_vote_opens_and_nobody_else_does() public {
+        earnMerit();
+        Proposal memory p = specChange();
+        uint256 proposalId = propose(p);
+        bytes32 descriptionHash = keccak256(bytes(p.description));
+        vm.expectRevert(abi.encodeWithSelector(IGovernor.GovernorUnableToCancel.selector, proposalId, trainer(1)));
+        vm.prank(trainer(1));
+        governor.cancel(p.targets, p.values, p.calldatas, descriptionHash);
+        vm.prank(trainer(0));
+        governor.cancel(p.targets, p.values, p.calldatas, descriptionHash);
+        _expectState(proposalId, IGovernor.ProposalState.Canceled);
+    }
+
     // Proposing.
 
     function test_an_outsider_cannot_propose() public {
