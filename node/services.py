@@ -62,8 +62,9 @@ def sidecar_service(
 ) -> Service:
     """One participant's IPFS node; its client is `IpfsStore.from_folder(home.ipfs(node))`.
 
-    `swarm_host`: the IPv4 address on which other nodes reach it.
+    Port 0: any free one. `swarm_host`: the IPv4 address on which other nodes reach it.
     """
+    ports = {f"IPFS API port of {node}": api_port, f"IPFS swarm port of {node}": swarm_port}
     command = sidecar_command(home.ipfs(node), api_port=api_port, swarm_port=swarm_port, swarm_host=swarm_host)
     return Service(
         name=f"ipfs-{node}",
@@ -72,7 +73,7 @@ def sidecar_service(
         ready=Ready.log(r'"ready"\s*:\s*true'),
         restart=True,
         after=after,
-        ports={f"--ipfs-api-port of {node}": api_port, f"--ipfs-swarm-port of {node}": swarm_port},
+        ports={setting: port for setting, port in ports.items() if port},
     )
 
 
