@@ -12,6 +12,7 @@ from starlette.responses import Response
 
 from api.content import Library, Reader
 from api.desk import Desk
+from api.downloads import Downloads
 from api.errors import Unavailable
 from api.index.follower import Follower, View
 from api.relay import Relay
@@ -32,7 +33,7 @@ class Services:
     templates: Jinja2Templates
     patience_seconds: float
     """How long one page waits for content."""
-    max_download_bytes: int
+    downloads: Downloads
 
 
 def services_of(request: Request) -> Services:

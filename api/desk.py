@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from typing import TypedDict, TypeVar
 
 from api.content import Reader
+from api.index.entries import FailureEntry, RoundEntry, RunEntry
 from api.index.follower import Outage, View
-from api.index.history import FailureEntry, RoundEntry, RunEntry
 from api.schemas import AsOf, LossPoint, MissingContent, RoundRow, RunRow, Who
 from node.records import Cid, ContributionLeaf
 from node.round_record import RoundRecord, tree_from_bytes

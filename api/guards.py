@@ -7,6 +7,8 @@ import json
 from collections.abc import MutableMapping
 from typing import Any
 
+from starlette.exceptions import HTTPException
+from starlette.middleware.gzip import GZipMiddleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 SECURITY_HEADERS = {
@@ -20,43 +22,38 @@ SECURITY_HEADERS = {
 }
 
 
-class BodyTooLarge(Exception):
-    """A body passed the cap while it was being read."""
-
-
 class Guard:
     """ASGI middleware. Answers 413 beyond `max_body_bytes` and 504 after `deadline_seconds` without a first byte."""
 
     def __init__(self, app: ASGIApp, *, max_body_bytes: int, deadline_seconds: float) -> None:
         self._app = app
         self._max_body_bytes = max_body_bytes
+        self._too_large = f"Expected a body of at most {max_body_bytes} bytes; send less."
         self._deadline_seconds = deadline_seconds
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        started = asyncio.Event()
+        deadline = asyncio.timeout(self._deadline_seconds)
 
         async def send_guarded(message: Message) -> None:
             if message["type"] == "http.response.start":
-                started.set()
+                deadline.reschedule(None)  # a download may take its reader as long as it needs
                 _add_headers(message)
             await send(message)
 
+        if _declared_bytes(scope) > self._max_body_bytes:
+            await _problem(send, 413, "http-413", self._too_large)
+            return
         try:
-            if _declared_bytes(scope) > self._max_body_bytes:
-                raise BodyTooLarge
-            async with asyncio.timeout(self._deadline_seconds):
+            async with deadline:
                 await self._app(scope, self._capped(receive), send_guarded)
-        except BodyTooLarge:
-            message = f"Expected a body of at most {self._max_body_bytes} bytes; send less."
-            await _problem(send_guarded, 413, "too-large", message)
         except TimeoutError:
-            if started.is_set():
+            if not deadline.expired():
                 raise
             message = f"No answer within {self._deadline_seconds:g} s; try again later."
-            await _problem(send_guarded, 504, "too-slow", message)
+            await _problem(send, 504, "too-slow", message)
 
     def _capped(self, receive: Receive) -> Receive:
         seen = 0
@@ -66,10 +63,20 @@ class Guard:
             message = await receive()
             seen += len(message.get("body", b""))
             if seen > self._max_body_bytes:
-                raise BodyTooLarge
+                raise HTTPException(413, self._too_large)
             return message
 
         return receive_capped
+
+
+class Compressed(GZipMiddleware):
+    """Pages and JSON compressed; content by CID as it is, since weights and videos do not shrink."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and "/ipfs/" in scope["path"]:
+            await self.app(scope, receive, send)
+        else:
+            await super().__call__(scope, receive, send)
 
 
 def _declared_bytes(scope: Scope) -> int:
@@ -90,5 +97,7 @@ def _add_headers(message: MutableMapping[str, Any]) -> None:
 async def _problem(send: Send, status: int, code: str, message: str) -> None:
     body = json.dumps({"error": code, "message": message}).encode()
     headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
-    await send({"type": "http.response.start", "status": status, "headers": headers})
+    start = {"type": "http.response.start", "status": status, "headers": headers}
+    _add_headers(start)
+    await send(start)
     await send({"type": "http.response.body", "body": body})

@@ -102,13 +102,22 @@ def count(number: int) -> str:
 
 def when(timestamp: float) -> str:
     """A point in time for people, in UTC."""
-    moment = datetime.fromtimestamp(timestamp, UTC)
-    return f"{moment.day} {moment:%b %Y, %H:%M} UTC"
+    moment = _moment(timestamp)
+    return f"{moment.day} {moment:%b %Y, %H:%M} UTC" if moment else f"second {timestamp:.0f}"
 
 
 def iso(timestamp: float) -> str:
     """A point in time for machines."""
-    return datetime.fromtimestamp(timestamp, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    moment = _moment(timestamp)
+    return moment.strftime("%Y-%m-%dT%H:%M:%SZ") if moment else ""
+
+
+def _moment(timestamp: float) -> datetime | None:
+    """None for a number that no calendar holds: contracts take any uint64."""
+    try:
+        return datetime.fromtimestamp(timestamp, UTC)
+    except (ValueError, OverflowError, OSError):
+        return None
 
 
 def tone(state: str) -> str:

@@ -11,8 +11,9 @@ from dataclasses import dataclass, field
 
 from sqlalchemy.exc import SQLAlchemyError
 
+from api.index.entries import History
 from api.index.event_log import EventLog, same_as_stored
-from api.index.history import Fold, History
+from api.index.fold import Fold
 from node.errors import DaemonUnavailable, LedgerError
 from node.ports import Ledger
 from node.records import Block, Proposal, ProposalState

@@ -5,13 +5,11 @@ from __future__ import annotations
 from fastapi import APIRouter
 from starlette.responses import Response
 
-from api.deps import CidText, DeskDep, ProposalId, RoundNumber, RunId, Services, ServicesDep
+from api.deps import CidText, DeskDep, ProposalId, RoundNumber, RunId, ServicesDep
 from api.desk import NotFound
-from api.errors import Unavailable
 from api.views.proposals import specs_of_proposal
 from api.views.rounds import content_of_round
 from node.cid import parse
-from node.errors import DaemonUnavailable
 from node.records import Cid
 
 router = APIRouter(tags=["content"])
@@ -23,7 +21,7 @@ def named_by_chain(services: ServicesDep, desk: DeskDep, cid: CidText) -> Respon
     known = _parsed(cid)
     if not desk.history.names_cid(known):
         raise NotFound(f"The chain does not name {cid}; this server is no general gateway.")
-    return _download(services, known)
+    return services.downloads.of(services.library, known)
 
 
 @router.get("/runs/{run_id}/rounds/{number}/ipfs/{cid}", response_class=Response)
@@ -32,7 +30,7 @@ def named_by_round(services: ServicesDep, desk: DeskDep, run_id: RunId, number: 
     known = _parsed(cid)
     if known not in content_of_round(desk, run_id, number):
         raise NotFound(f"Round {number} of run {run_id} does not name {cid}.")
-    return _download(services, known)
+    return services.downloads.of(services.library, known)
 
 
 @router.get("/proposals/{proposal_id}/ipfs/{cid}", response_class=Response)
@@ -41,7 +39,7 @@ def named_by_proposal(services: ServicesDep, desk: DeskDep, proposal_id: Proposa
     known = _parsed(cid)
     if known not in specs_of_proposal(desk, services.ledger, int(proposal_id)):
         raise NotFound(f"Proposal {proposal_id} does not name {cid}.")
-    return _download(services, known)
+    return services.downloads.of(services.library, known)
 
 
 def _parsed(text: str) -> Cid:
@@ -49,16 +47,3 @@ def _parsed(text: str) -> Cid:
         return parse(text)
     except ValueError as error:
         raise NotFound(str(error)) from error
-
-
-def _download(services: Services, cid: Cid) -> Response:
-    try:
-        data = services.library.bytes_of(cid, max_bytes=services.max_download_bytes)
-    except DaemonUnavailable as error:
-        raise Unavailable("content store (IPFS)", str(error), services.library.down_since) from error
-    headers = {
-        "Content-Disposition": f'attachment; filename="{cid}"',
-        "Cache-Control": "public, max-age=31536000, immutable",
-        "ETag": f'"{cid}"',
-    }
-    return Response(data, media_type="application/octet-stream", headers=headers)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from api.desk import Desk, NotFound, paged
-from api.index.history import RunEntry
+from api.index.entries import RunEntry
 from api.schemas import ContributionRow, ContributionsPage
 from node.records import ContributionLeaf
 

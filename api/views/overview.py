@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from api.desk import Desk
-from api.index.history import RunEntry
+from api.index.entries import RunEntry
 from api.schemas import ContributionRow, OverviewPage, ProposalRow
 from api.views.contributions import by_reward
 from api.views.proposals import proposal_rows

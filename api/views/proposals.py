@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from api.desk import Desk, NotFound, paged
-from api.index.history import ProposalEntry, RunEntry, SpecVersion
+from api.index.entries import ProposalEntry, RunEntry, SpecVersion
 from api.schemas import Change, Effect, ProposalPage, ProposalRow, ProposalsPage, SpecDiff, VoteRow
 from api.views.runs import parse_spec
 from node.cid import from_bytes, parse
@@ -65,7 +65,7 @@ def specs_of_proposal(desk: Desk, ledger: Ledger, proposal_id: int) -> set[Cid]:
         raise NotFound(f"There is no proposal {proposal_id}.")
     actions = desk.live.proposals[proposal_id].actions
     effects = [_effect(action, ledger.describe_action(action)) for action in actions]
-    return {parse(str(effect.args["specCid"])) for effect in effects if _sets_spec(effect)}
+    return {cid for effect in effects if (cid := _proposed_spec(effect)) is not None}
 
 
 def _row(desk: Desk, entry: ProposalEntry, proposal: Proposal) -> ProposalRow:
@@ -106,6 +106,8 @@ def _plain(value: Any) -> Any:
     """A decoded argument as text or a number that JSON keeps; a binary CID as a CID."""
     if isinstance(value, bytes):
         return _cid_or_hex(value)
+    if isinstance(value, Mapping):
+        return {str(name): _plain(item) for name, item in value.items()}
     if isinstance(value, list | tuple):
         return [_plain(item) for item in value]
     if isinstance(value, int) and not isinstance(value, bool) and abs(value) >= 1 << 53:
@@ -121,12 +123,10 @@ def _cid_or_hex(value: bytes) -> str:
 
 
 def _spec_diff(desk: Desk, entry: ProposalEntry, effect: Effect) -> SpecDiff | None:
-    if not _sets_spec(effect):
+    proposed = _proposed_spec(effect)
+    run = desk.history.runs.get(int(effect.args["runId"])) if proposed else None
+    if proposed is None or run is None or not run.specs:
         return None
-    run = desk.history.runs.get(int(effect.args["runId"]))
-    if run is None or not run.specs:
-        return None
-    proposed = parse(str(effect.args["specCid"]))
     current = _spec_to_compare(run, entry, proposed)
     before = desk.reader.read(current.cid, parse_spec)
     after = desk.reader.read(proposed, parse_spec)
@@ -140,8 +140,14 @@ def _spec_diff(desk: Desk, entry: ProposalEntry, effect: Effect) -> SpecDiff | N
     )
 
 
-def _sets_spec(effect: Effect) -> bool:
-    return (effect.contract, effect.function) == ("TrainingRuns", "setSpec")
+def _proposed_spec(effect: Effect) -> Cid | None:
+    """None when the call sets no spec, or one that is no CID: anybody may propose any bytes."""
+    if (effect.contract, effect.function) != ("TrainingRuns", "setSpec"):
+        return None
+    try:
+        return parse(str(effect.args["specCid"]))
+    except ValueError:
+        return None
 
 
 def _spec_to_compare(run: RunEntry, entry: ProposalEntry, proposed: Cid) -> SpecVersion:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from api.desk import Desk, NotFound, paged
-from api.index.history import FailureEntry, RoundEntry, RunEntry
+from api.index.entries import FailureEntry, RoundEntry, RunEntry
 from api.schemas import (
     ReceiptRow,
     RecordView,

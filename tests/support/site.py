@@ -30,11 +30,11 @@ class Site:
 
     def get(self, path: str, **options: Any) -> httpx.Response:
         """One GET."""
-        return self._ask("GET", path, **options)
+        return self.ask("GET", path, **options)
 
     def post(self, path: str, body: Any = None, **options: Any) -> httpx.Response:
         """One POST of JSON."""
-        return self._ask("POST", path, json=body, **options)
+        return self.ask("POST", path, json=body, **options)
 
     def page(self, path: str) -> Page:
         """A page that must be there."""
@@ -48,7 +48,9 @@ class Site:
         assert answer.status_code == 200
         return answer.json()
 
-    def _ask(self, method: str, path: str, **options: Any) -> httpx.Response:
+    def ask(self, method: str, path: str, **options: Any) -> httpx.Response:
+        """One request."""
+
         async def ask() -> httpx.Response:
             transport = httpx.ASGITransport(app=self.app, raise_app_exceptions=False)
             async with httpx.AsyncClient(transport=transport, base_url="http://dashboard") as client:

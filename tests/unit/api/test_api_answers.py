@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import threading
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 
+from api.deps import services_of
 from node import cid as cids
 from node.errors import ContentCorrupt, DaemonUnavailable
 from tests.support.history import History, forget
@@ -196,6 +199,17 @@ def test_a_body_over_the_cap_is_413(site: Site) -> None:
     assert "at most 262144 bytes" in answer.json()["message"]
 
 
+def test_a_body_that_does_not_say_its_length_is_cut_at_the_cap(site: Site) -> None:
+    async def endless() -> AsyncIterator[bytes]:
+        while True:
+            yield b"x" * 10_000
+
+    answer = site.ask("POST", "/api/relay/ballot", content=endless(), headers={"content-type": "application/json"})
+
+    assert answer.status_code == 413
+    assert "at most 262144 bytes" in answer.json()["message"]
+
+
 def test_a_fault_of_ours_is_500_without_a_traceback() -> None:
     history = History().play()
     site = Site(history)
@@ -206,3 +220,52 @@ def test_a_fault_of_ours_is_500_without_a_traceback() -> None:
     assert answer.status_code == 500
     assert "Something broke on our side" in Page(answer.text).text
     assert "Traceback" not in answer.text
+
+
+def test_content_leaves_uncompressed_and_pages_compressed(site: Site, history: History) -> None:
+    head = history.ledger.run(1).head_cid
+    compressed = {"accept-encoding": "gzip"}
+
+    assert "content-encoding" not in site.get(f"/ipfs/{head}", headers=compressed).headers
+    assert site.get("/", headers=compressed).headers["content-encoding"] == "gzip"
+
+
+def test_a_download_over_the_limit_is_413_and_leaves_its_place(history: History) -> None:
+    site = Site(history, max_download_bytes=5)
+    head = history.ledger.run(1).head_cid
+
+    statuses = [site.get(f"/ipfs/{head}").status_code for _ in range(6)]
+
+    assert statuses == [413] * 6  # there are four places: none was kept
+
+
+def test_a_sent_download_leaves_its_place(site: Site, history: History) -> None:
+    head = history.ledger.run(1).head_cid
+
+    assert [site.get(f"/ipfs/{head}").status_code for _ in range(6)] == [200] * 6
+
+
+def test_a_record_of_wrong_types_is_the_contents_fault() -> None:
+    history = History().play()
+    site = Site(history)
+    record = history.ledger.round(1, 1)
+    assert record is not None
+    raw = history.store.get(record.commit.record_cid).replace(b'"train":41200', b'"train":"long"')
+    history.store.get = lambda cid, **options: raw
+
+    answer = site.get("/runs/1/rounds/1")
+
+    assert answer.status_code == 502
+    assert "not of the expected form" in Page(answer.text).text
+
+
+def test_an_answer_that_takes_too_long_is_504() -> None:
+    history = History()
+    site = Site(history, deadline_seconds=0.05)
+    slow = threading.Event()
+    site.app.dependency_overrides[services_of] = lambda: slow.wait(0.5)
+
+    answer = site.get("/api/overview")
+
+    assert answer.status_code == 504
+    assert "No answer within 0.05 s" in answer.json()["message"]

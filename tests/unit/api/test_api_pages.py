@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from node.records import Support
+from api.render import hexagram_path, loss, tokens, when
+from node.records import Action, Support
 from tests.support.history import REFUSAL_DETAIL, History, forget
 from tests.support.site import Page, Site
 
@@ -245,3 +246,56 @@ def test_the_description_of_the_api_lists_every_twin(site: Site) -> None:
     assert "/api/runs/{run_id}/rounds/{number}" in text
     assert "/api/relay/ballot" in text
     assert site.get("/openapi.json").json()["info"]["title"] == "Ten Wings"
+
+
+def test_a_proposal_of_arbitrary_calls_is_shown_as_what_it_is() -> None:
+    history = History().play()
+    runs, elsewhere = history.actions[0].target, history.people["bob"].address
+    set_spec = history.actions[0].calldata
+    history.actions = (
+        Action(target=elsewhere, calldata=b"", value=5),
+        Action(target=runs, calldata=bytes.fromhex("deadbeef")),
+        Action(target=runs, calldata=set_spec.replace(b"\x01\x55\x12\x20", b"\x09\x09\x09\x09")),
+    )
+    statement, description, signature = history.proposal_messages("bob", "Something else")
+    number = history.ledger.propose(statement, history.actions, description, signature)
+    site = Site(history)
+
+    text, twin = site.page(f"/proposals/{number}").text, site.twin(f"/proposals/{number}")
+
+    assert "unknown contract" in text
+    assert "sends 5 wei" in text
+    assert "TrainingRuns unknown function" in text
+    assert "TrainingRuns.setSpec" in text
+    assert twin["diffs"] == []
+
+
+def test_a_time_that_no_calendar_holds_is_shown_as_a_number() -> None:
+    assert when(2**64) == "second 18446744073709551616"
+    assert when(1_750_000_000) == "15 Jun 2025, 15:06 UTC"
+
+
+@pytest.mark.parametrize(
+    ("wei", "shown"),
+    [
+        (0, "0"),
+        (1, "< 0.0001"),
+        (10**18, "1"),
+        (12_345 * 10**18 + 678 * 10**15, "12\u202f345.678"),
+        (5 * 10**14, "0.0005"),
+    ],
+)
+def test_rewards_are_cut_never_rounded_up(wei: int, shown: str) -> None:
+    assert tokens(wei) == shown
+
+
+@pytest.mark.parametrize(
+    ("micro", "shown"), [(1_234_549, "1.2345"), (1_234_550, "1.2346"), (0, "0.0000"), (-50, "-0.0001")]
+)
+def test_losses_are_rounded_to_four_decimals(micro: int, shown: str) -> None:
+    assert loss(micro) == shown
+
+
+def test_a_hexagram_has_six_lines_from_the_bottom() -> None:
+    assert hexagram_path(0b000001).startswith("M0 10.5h12M0 8.5h5m2 0h5")
+    assert hexagram_path(0b111111).count("h12") == 6

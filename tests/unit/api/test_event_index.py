@@ -10,8 +10,8 @@ import pytest
 from sqlalchemy import create_engine, text
 
 from api.index.event_log import EventLog, same_as_stored
+from api.index.fold import Fold
 from api.index.follower import Follower
-from api.index.history import Fold
 from node.errors import ConfigError, DaemonUnavailable
 from node.local_ledger import ManualClock
 from node.records import Address, Block, Event, Support

@@ -1,172 +1,23 @@
-"""What the events add up to: a pure fold from the chain's log into everything the pages show."""
+"""What the events add up to: a pure fold from the chain's log into everything that the pages show."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
-from node.cid import from_bytes
-from node.records import (
-    Address,
-    Artifact,
-    ArtifactKind,
-    Cid,
-    EpochCommit,
-    Event,
-    Member,
-    Role,
-    RoundCommit,
-    RunParams,
+from api.index.entries import (
+    ArtifactEntry,
+    EpochEntry,
+    FailureEntry,
+    History,
+    ProposalEntry,
+    RoundEntry,
+    RunEntry,
+    SpecVersion,
+    VoteEntry,
 )
-
-
-@dataclass(frozen=True, kw_only=True)
-class SpecVersion:
-    """A run spec that came into force."""
-
-    version: int
-    cid: Cid
-    from_round: int
-    changed_at: int
-    tx_hash: bytes
-
-
-@dataclass(frozen=True, kw_only=True)
-class RoundEntry:
-    """A committed round, with the spec in force when it was committed."""
-
-    commit: RoundCommit
-    committed_at: int
-    block_number: int
-    tx_hash: bytes
-
-
-@dataclass(frozen=True, kw_only=True)
-class FailureEntry:
-    """An attempt at a round that failed; the head stayed."""
-
-    round: int
-    record_cid: Cid
-    reason: str
-    failed_at: int
-    block_number: int
-    tx_hash: bytes
-
-
-@dataclass(frozen=True, kw_only=True)
-class RunEntry:
-    """A run with all that happened in it."""
-
-    run_id: int
-    curator: Address
-    params: RunParams
-    created_at: int
-    specs: tuple[SpecVersion, ...]
-    """By version, from 1."""
-    rounds: Mapping[int, RoundEntry]
-    failures: tuple[FailureEntry, ...]
-    claimed: Mapping[Address, int]
-    """Paid so far, in wei."""
-    funded: int
-    """Ever put into the budget, in wei."""
-
-    @property
-    def head_round(self) -> int:
-        """0 before the first committed round."""
-        return max(self.rounds, default=0)
-
-    @property
-    def head_cid(self) -> Cid:
-        """The head checkpoint; the genesis checkpoint before the first round."""
-        head = self.head_round
-        return self.rounds[head].commit.checkpoint_cid if head else self.params.genesis_cid
-
-
-@dataclass(frozen=True, kw_only=True)
-class ArtifactEntry:
-    """A registered artifact and what it was made from."""
-
-    artifact: Artifact
-    parents: tuple[bytes, ...]
-    tx_hash: bytes
-
-
-@dataclass(frozen=True, kw_only=True)
-class EpochEntry:
-    """A merit epoch."""
-
-    commit: EpochCommit
-    committed_at: int
-    final_at: int
-    tx_hash: bytes
-
-
-@dataclass(frozen=True, kw_only=True)
-class VoteEntry:
-    """A ballot that was counted."""
-
-    voter: Address
-    support: int
-    weight: int
-    reason: str
-    cast_at: int
-    tx_hash: bytes
-
-
-@dataclass(frozen=True, kw_only=True)
-class ProposalEntry:
-    """A proposal and the ballots on it; its state depends on the time and is asked of the chain."""
-
-    proposal_id: int
-    proposer: Address
-    description: str
-    created_at: int
-    vote_start: int
-    vote_end: int
-    tx_hash: bytes
-    votes: tuple[VoteEntry, ...] = ()
-    queued_at: int | None = None
-    executed_at: int | None = None
-    canceled_at: int | None = None
-
-
-@dataclass(frozen=True, kw_only=True)
-class History:
-    """Everything that happened up to one block."""
-
-    members: Mapping[int, Member]
-    """By member id."""
-    accounts: Mapping[str, Member]
-    """By account."""
-    artifacts: Mapping[bytes, ArtifactEntry]
-    """By digest."""
-    runs: Mapping[int, RunEntry]
-    epochs: Mapping[int, EpochEntry]
-    proposals: Mapping[int, ProposalEntry]
-    num_events: int
-
-    def member_of(self, account: str) -> Member | None:
-        """The member behind an account."""
-        return self.accounts.get(account)
-
-    def names_cid(self, cid: Cid) -> bool:
-        """Whether the chain itself names this content."""
-        return (
-            any(cid in _cids_of(run) for run in self.runs.values())
-            or any(cid == entry.artifact.cid for entry in self.artifacts.values())
-            or any(cid == entry.commit.tree_cid for entry in self.epochs.values())
-        )
-
-
-def _cids_of(run: RunEntry) -> set[Cid]:
-    commits = [entry.commit for entry in run.rounds.values()]
-    return {
-        run.params.genesis_cid,
-        *(spec.cid for spec in run.specs),
-        *(commit.checkpoint_cid for commit in commits),
-        *(commit.record_cid for commit in commits),
-        *(failure.record_cid for failure in run.failures),
-    }
+from node.cid import from_bytes
+from node.records import Artifact, ArtifactKind, EpochCommit, Event, Member, Role, RoundCommit, RunParams
 
 
 class Fold:
