@@ -30,8 +30,8 @@ def anvil_service(
 ) -> Service:
     """A local chain on loopback that comes back as it was, after a kill -9 too.
 
-    It mines each transaction at once and an empty block every second besides: time passes, and a block's hash is unknown
-    until it is mined.
+    It mines each transaction at once and an empty block every second besides: time passes, and a block's hash is
+    unknown until it is mined.
     """
     state = home.chain_state
     options = ["--host", "127.0.0.1", "--port", str(port), "--chain-id", str(chain_id), "--accounts", str(num_accounts)]

@@ -163,14 +163,31 @@ def test_a_killed_supervisor_leaves_no_process_behind(home: Home, monkeypatch: p
     eventually(lambda: stack.group_status(home)[0].state == "lost")
 
 
-def test_an_attached_group_ends_when_its_starter_is_killed(home: Home, tmp_path: Path) -> None:
+def starter_of(home: Home, *, attached: bool) -> subprocess.Popen[str]:
+    """Another process that starts a group, prints its mark and stays."""
     code = (
         "import sys, time; from pathlib import Path; from node import stack; from node.config import Home\n"
         "service = stack.Service(name='one', argv=(sys.executable, '-c', 'import time; time.sleep(600)'))\n"
-        f"print(stack.start_group(Home(Path({str(home.root)!r})), 'g', [service], attached=True).mark, flush=True)\n"
+        f"home = Home(Path({str(home.root)!r}))\n"
+        f"print(stack.start_group(home, 'g', [service], attached={attached}).mark, flush=True)\n"
         "time.sleep(600)\n"
     )
-    with subprocess.Popen([sys.executable, "-c", code], cwd=REPOSITORY, stdout=subprocess.PIPE, text=True) as starter:
+    return subprocess.Popen([sys.executable, "-c", code], cwd=REPOSITORY, stdout=subprocess.PIPE, text=True)
+
+
+def test_a_detached_group_outlives_its_starter_and_is_stopped_from_elsewhere(home: Home) -> None:
+    with starter_of(home, attached=False) as starter:
+        assert starter.stdout is not None
+        mark = starter.stdout.readline().strip()
+        starter.kill()
+    assert [status.state for status in stack.group_status(home)] == ["ready"]
+    assert len(processes.marked(mark)) == 1
+    stack.stop_group(home, "g")
+    assert processes.marked(mark) == []
+
+
+def test_an_attached_group_ends_when_its_starter_is_killed(home: Home) -> None:
+    with starter_of(home, attached=True) as starter:
         assert starter.stdout is not None
         mark = starter.stdout.readline().strip()
         assert len(processes.marked(mark)) == 1
