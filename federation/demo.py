@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -38,7 +38,8 @@ from node.wiring import COORDINATOR, open_ledger, open_store
 CAST = {"alice": "trainer", "bruno": "trainer", "chen": "trainer", "dora": "evaluator", "emeka": "evaluator"}
 PROMPT = "a red ball bounces on a white background"
 VOTED = {"inner.num_steps": "18"}
-VOTE_WAIT_SECONDS = 120.0
+BALLOTS = {"alice": Support.FOR, "bruno": Support.FOR, "dora": Support.FOR, "emeka": Support.AGAINST}
+WAIT_SECONDS = 120.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -138,6 +139,7 @@ def start_nodes(stage: _Stage) -> None:
 
 
 def _vote(stage: _Stage, run_id: int) -> None:
+    _wait(stage, "a merit epoch to become final", lambda: open_ledger(stage.home).final_epoch() > 0)
     proposed = propose_spec(
         stage.desk("bruno"), run_id, VOTED, "More inner steps per round: fewer messages per sample."
     )
@@ -145,21 +147,14 @@ def _vote(stage: _Stage, run_id: int) -> None:
     stage.out.say(f"  bruno proposes {effect}")
     number = proposed.proposal_id
     ledger, relay = open_ledger(stage.home), open_relay(stage.home)
-    _until(stage, number, ProposalState.ACTIVE)
-    for name, support in (
-        ("alice", Support.FOR),
-        ("bruno", Support.FOR),
-        ("dora", Support.FOR),
-        ("emeka", Support.AGAINST),
-    ):
+    _wait(stage, "the vote to open", lambda: ledger.proposal(number).state == ProposalState.ACTIVE)
+    for name, support in BALLOTS.items():
         weight = stage.desk(name).vote(number, support)
         stage.out.say(f"  {name} votes {support.name.lower()} with weight {weight}, without gas")
-    _until(stage, number, ProposalState.SUCCEEDED)
+    _wait(stage, "the proposal to succeed", lambda: ledger.proposal(number).state == ProposalState.SUCCEEDED)
     relay.queue(number)
     stage.out.say("  succeeded, queued in the timelock")
-    give_up = time.monotonic() + VOTE_WAIT_SECONDS
-    while ledger.latest_block().timestamp < ledger.proposal(number).eta and time.monotonic() < give_up:
-        time.sleep(0.3)
+    _wait(stage, "the timelock's delay", lambda: ledger.latest_block().timestamp >= ledger.proposal(number).eta)
     relay.execute(number)
     run = ledger.run(run_id)
     stage.out.say(
@@ -167,12 +162,12 @@ def _vote(stage: _Stage, run_id: int) -> None:
     )
 
 
-def _until(stage: _Stage, number: int, state: ProposalState) -> None:
-    ledger, give_up = open_ledger(stage.home), time.monotonic() + VOTE_WAIT_SECONDS
-    while (now := ledger.proposal(number).state) != state:
+def _wait(stage: _Stage, what: str, holds: Callable[[], bool]) -> None:
+    give_up = time.monotonic() + WAIT_SECONDS
+    while not holds():
         if time.monotonic() > give_up:
             raise TenWingsError(
-                f"proposal {number}: expected it to become {state.name.lower()}, it stays {now.name.lower()}"
+                f"expected {what} within {WAIT_SECONDS:.0f} s; look at `tenwings proposals` and the logs"
             )
         time.sleep(0.3)
 

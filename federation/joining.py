@@ -42,7 +42,7 @@ def join(home: Home, name: str, roles: Role, *, attached: bool, start: bool = Tr
     desk = MemberDesk(
         identity=identity, ledger=ledger, store=open_store(home, COORDINATOR), relay=RelayClient(Ports.of(home).api_url)
     )
-    desk.join(name, roles, node_key_digest(public_key), open_identity(home, COORDINATOR))
+    desk.join(name, roles, node_key_digest(home.member(name).node_key), open_identity(home, COORDINATOR))
     with federation_of(home) as flower:
         flower.register_node(public_key, identity.address)
     _mark_joined(home.member(name).root)

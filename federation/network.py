@@ -12,6 +12,7 @@ import sys
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from federation.flower_tls import ensure_tls
 from federation.superlink import Federation, superlink_services, supernode_service
@@ -117,7 +118,7 @@ def ensure_node_key(home: Home, name: str) -> Path:
 
 def federation_of(home: Home) -> Federation:
     """A client of this network's SuperLink; close it."""
-    return Federation(Ports.of(home).superlink_address, ensure_tls(home.flower_tls))
+    return Federation(Ports.of(home).superlink_address, ensure_tls(home.flower_tls) / "ca.crt")
 
 
 def require_free_name(name: str) -> None:
@@ -173,7 +174,7 @@ def _swarm_port(home: Home, node: str) -> int:
     return int(path.read_text())
 
 
-def _deploy(home: Home, ports: Ports, settings: Mapping[str, int]) -> Deployment:
+def _deploy(home: Home, ports: Ports, settings: Mapping[str, Any]) -> Deployment:
     """Put the contracts on the local chain; the operator's accounts get their gas from it."""
     rpc = Rpc(ports.rpc_url)
     operator = open_identity(home, COORDINATOR)

@@ -16,8 +16,8 @@ from model.checkpoint import initial
 from node import cid as cids
 from node.config import Home
 from node.errors import ConfigError, DaemonUnavailable, LedgerRefused
-from node.ports import Ledger
-from node.records import Cid, RunParams, RunState
+from node.ports import ContentStore, Ledger
+from node.records import Cid, DatasetManifest, RunParams, RunState
 from node.wiring import COORDINATOR, open_identity, open_ledger, open_store
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -37,6 +37,7 @@ def create_run(
         raise ConfigError(f"model.preset: {error}") from error
     if ledger.artifact(cids.digest(dataset)) is None:
         raise ConfigError(f"expected a registered dataset, got {dataset}; `tenwings data add` registers one")
+    _pin_dataset(store, dataset)
     params = RunParams(
         name=spec.name,
         spec_cid=store.put(spec.to_bytes()),
@@ -49,6 +50,13 @@ def create_run(
     run_id = ledger.create_run(params)
     ledger.fund(run_id, FUNDED_ROUNDS * spec.reward.per_round)
     return ledger.run(run_id)
+
+
+def _pin_dataset(store: ContentStore, dataset: Cid) -> None:
+    """Keep the dataset on the coordinator's node, which every node can fetch from."""
+    store.pin(dataset)
+    for shard in DatasetManifest.from_bytes(store.get(dataset)).shards:
+        store.pin(shard.cid)
 
 
 def require_run(ledger: Ledger, run_id: int) -> RunState:
