@@ -96,10 +96,11 @@ class Desk:
             dataset_cid=dataset.artifact.cid if dataset else None,
         )
 
-    def round_row(self, run: RunEntry, entry: RoundEntry) -> RoundRow:
-        """A committed round's line."""
+    def round_row(self, run: RunEntry, entry: RoundEntry, record: RoundRecord | None = None) -> RoundRow:
+        """A committed round's line; round 1 is compared with the start that its record names."""
         commit = entry.commit
         parent = run.rounds.get(commit.round - 1)
+        before = parent.commit.heldout_loss_micro if parent else record.parent_heldout_loss_micro if record else 0
         final = (run.run_id, commit.round) in self.live.final_rounds
         return RoundRow(
             run_id=run.run_id,
@@ -108,7 +109,7 @@ class Desk:
             reason="",
             time=entry.committed_at,
             heldout_loss_micro=commit.heldout_loss_micro,
-            change_micro=commit.heldout_loss_micro - parent.commit.heldout_loss_micro if parent else None,
+            change_micro=commit.heldout_loss_micro - before if before else None,
             num_clients=commit.num_clients,
             reward=commit.reward,
             checkpoint_cid=commit.checkpoint_cid,

@@ -119,7 +119,7 @@ class Follower:
         start = self._first_block if cursor is None else cursor.number + 1
         for first in range(start, head.number + 1, BLOCKS_A_STEP):
             self._read(first, min(first + BLOCKS_A_STEP - 1, head.number), head)
-        live = _read_live(self._ledger, self._history, self._live)
+        live = _read_live(self._ledger, self._history, self._live, max(head.timestamp, int(self._now())))
         if live != self._live:
             self._live = live
             self._num_changes += 1
@@ -171,20 +171,24 @@ class Follower:
         return False
 
 
-def _read_live(ledger: Ledger, history: History, before: Live) -> Live:
-    """Ask only for what can still change: closed proposals and final rounds never do."""
+def _read_live(ledger: Ledger, history: History, before: Live, now: int) -> Live:
+    """Ask only for what can have changed: closed proposals and final rounds never do, and no round is final before its
+    window is over. `now` is the chain's time at the latest."""
     proposals = {
         number: before.proposals[number]
         if number in before.proposals and before.proposals[number].state in _CLOSED
         else ledger.proposal(number)
         for number in history.proposals
     }
-    committed = {(run.run_id, number) for run in history.runs.values() for number in run.rounds}
-    final = {key for key in committed - before.final_rounds if _is_final(ledger, *key)}
+    due = {
+        (run.run_id, number)
+        for run in history.runs.values()
+        for number, entry in run.rounds.items()
+        if entry.committed_at + run.params.dispute_window_seconds <= now
+    }
+    final = {key for key in due - before.final_rounds if _is_final(ledger, *key)}
     epoch = ledger.final_epoch() if history.epochs else 0
-    return Live(
-        proposals=proposals, final_rounds=(before.final_rounds & committed) | frozenset(final), final_epoch=epoch
-    )
+    return Live(proposals=proposals, final_rounds=before.final_rounds | frozenset(final), final_epoch=epoch)
 
 
 def _is_final(ledger: Ledger, run_id: int, number: int) -> bool:

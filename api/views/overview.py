@@ -21,7 +21,7 @@ def overview(desk: Desk) -> OverviewPage:
     record = desk.record(last) if last else None
     return OverviewPage(
         run=desk.run_row(run) if run else None,
-        last_round=desk.round_row(run, last) if run and last else None,
+        last_round=desk.round_row(run, last, record) if run and last else None,
         num_refused=len(record.refusals) if record else None,
         open_votes=_open_votes(desk),
         top_contributions=_top_contributions(desk, run),

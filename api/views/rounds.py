@@ -45,7 +45,7 @@ def round_page(desk: Desk, run_id: int, number: int) -> RoundPage:
     commit = entry.commit if isinstance(entry, RoundEntry) else None
     attempts = failures if committed else failures[1:]
     return RoundPage(
-        round=desk.round_row(run, entry) if isinstance(entry, RoundEntry) else desk.failure_row(run, entry),
+        round=desk.round_row(run, entry, record) if isinstance(entry, RoundEntry) else desk.failure_row(run, entry),
         run_name=run.params.name,
         quorum=run.params.quorum,
         spec_digest=commit.spec_digest if commit else None,

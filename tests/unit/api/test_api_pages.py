@@ -32,6 +32,7 @@ ELSEWHERE = {
     "/": {"spec_cid", "dataset_cid", "dataset_digest", "update_digest", "record_cid", "tx_hash", "account"},
     "/runs": {"dataset_cid", "dataset_digest"},
     "/runs/1": {"dataset_digest"},
+    "/runs/1/rounds": {"tx_hash"},
 }
 """What a page leaves to the page that it links to; its twin has it all the same."""
 
