@@ -10,6 +10,8 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 PREDICTIONS = ("clean", "velocity")
+_LARGEST = 65_536
+"""No size is larger, so that a forged configuration cannot exhaust whoever reads it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,8 +46,9 @@ class TextConfig:
 
     def __post_init__(self) -> None:
         _require(self.kind == "bytes", "text kind", "'bytes'", self.kind)
-        ok = self.width > 0 and self.width % 8 == 0
-        _require(ok, "text width", "a positive multiple of 8", self.width)
+        _require_positive("text width", self.width)
+        _require_positive("text max_tokens", self.max_tokens)
+        _require(self.width % 8 == 0, "text width", "a multiple of 8", self.width)
         _require(self.max_tokens >= 2, "text max_tokens", "at least 2", self.max_tokens)
 
 
@@ -102,10 +105,11 @@ class ModelConfig:
     def __post_init__(self) -> None:
         for name in ("width", "num_layers", "num_heads", "mlp_ratio"):
             _require_positive(name, getattr(self, name))
+        _require(isinstance(self.preset, str), "preset", "a name", self.preset)
         ok = self.width % self.num_heads == 0 and self.head_width % 2 == 0
         want = f"a multiple of num_heads={self.num_heads} with an even head"
         _require(ok and self.head_width >= 6, "width", f"{want} of at least 6", self.width)
-        ok = len(self.patch) == 3 and all(isinstance(p, int) and p > 0 for p in self.patch)
+        ok = len(self.patch) == 3 and all(type(p) is int and 0 < p <= _LARGEST for p in self.patch)
         _require(ok, "patch", "three positive integers (time, height, width)", self.patch)
         ok = math.isfinite(self.rope_base) and self.rope_base > 1
         _require(ok, "rope_base", "a number above 1", self.rope_base)
@@ -135,7 +139,7 @@ class ModelConfig:
         try:
             raw = json.loads(text)
             return _model_config(raw)
-        except (TypeError, KeyError, AttributeError, json.JSONDecodeError) as error:
+        except (TypeError, KeyError, AttributeError, ValueError, RecursionError) as error:
             raise ValueError(f"not a model configuration: {error}; got {text[:120]!r}") from error
 
 
@@ -156,5 +160,5 @@ def _require(ok: bool, name: str, want: str, got: object) -> None:
 
 
 def _require_positive(name: str, got: object) -> None:
-    ok = isinstance(got, int) and not isinstance(got, bool) and got > 0
-    _require(ok, name, "a positive integer", got)
+    ok = isinstance(got, int) and not isinstance(got, bool) and 0 < got <= _LARGEST
+    _require(ok, name, f"an integer from 1 to {_LARGEST}", got)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -45,7 +46,7 @@ def decode(data: bytes) -> tuple[dict[str, Array], dict[str, str]]:
     position = 0
     for name in sorted(header):
         dtype, shape = _DTYPES[header[name]["dtype"]], tuple(header[name]["shape"])
-        end = position + int(np.prod(shape, dtype=np.int64)) * dtype.itemsize
+        end = position + math.prod(shape) * dtype.itemsize
         if end > len(body):
             raise ValueError(f"file is cut short: {name!r} ends at byte {end} of {len(body)}")
         tensors[name] = np.frombuffer(body[position:end], dtype=dtype).reshape(shape)
@@ -65,7 +66,7 @@ def _split(data: bytes) -> tuple[dict[str, Any], memoryview]:
         raise ValueError(f"not a whole safetensors file: {len(data)} bytes, header of {length}")
     try:
         header = json.loads(data[8 : 8 + length])
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ValueError(f"not a safetensors file: its header is not JSON ({error})") from error
     if not isinstance(header, dict) or not _well_formed(header):
         raise ValueError("safetensors header must name float32 or uint8 tensors and metadata")

@@ -106,6 +106,22 @@ def test_missing_alien_and_misshapen_tensors_are_refused_by_name() -> None:
         from_numpy(tensors | {"final.table": np.zeros((24, 2), np.float32)}, MINI)
 
 
+def test_forged_headers_raise_nothing_but_value_errors() -> None:
+    rng, header = np.random.default_rng(0), 8 + int.from_bytes(START[:8], "little")
+    for _ in range(300):
+        forged = bytearray(START)
+        for place in rng.integers(0, header, 3):
+            forged[place] = rng.integers(256)
+        with pytest.raises(ValueError, match="checkpoint"):
+            read(bytes(forged))
+    deep = b"[" * 200_000
+    with pytest.raises(ValueError, match="header is not JSON"):
+        decode(len(deep).to_bytes(8, "little") + deep)
+    huge = b'{"__metadata__":{},"x":{"dtype":"F32","shape":[4611686018427387904,4]}}'
+    with pytest.raises(ValueError, match="cut short"):
+        decode(len(huge).to_bytes(8, "little") + huge)
+
+
 def test_a_header_in_another_order_is_refused() -> None:
     loose = safetensors.numpy.save({"b": np.ones(2, np.float32)}, metadata={"sha256": "0" * 64})
     with pytest.raises(ValueError, match="digest"):

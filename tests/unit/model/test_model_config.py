@@ -84,7 +84,7 @@ def test_patch_features_follow_codec_and_patch() -> None:
     ("field", "value", "message"),
     [
         ("width", 130, "multiple of num_heads"),
-        ("num_layers", 0, "num_layers must be a positive integer, got 0"),
+        ("num_layers", 0, "num_layers must be an integer from 1 to 65536, got 0"),
         ("patch", (1, 0, 2), "three positive integers"),
         ("rope_base", math.inf, "rope_base"),
     ],
