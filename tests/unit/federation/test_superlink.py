@@ -6,6 +6,7 @@ import asyncio
 import hashlib
 import io
 import json
+import os
 import ssl
 import tomllib
 import zipfile
@@ -23,7 +24,7 @@ from federation import flower_hooks
 from federation.flower_control import Federation
 from federation.flower_guard import FleetOnly, may_pass
 from federation.flower_superexec import CLIENT_APP_MODULE, ForkingExecutor, SuperExecSettings
-from federation.flower_supernode import SuperNodeSettings
+from federation.flower_supernode import NotingPull, SuperNodeSettings
 from federation.flower_tls import ensure_tls
 from federation.superlink import build_fab, superlink_services, supernode_service
 from node.config import Home
@@ -201,6 +202,22 @@ def test_a_list_that_cannot_be_read_lets_nothing_run(tmp_path: Path) -> None:
 def test_a_node_starts_no_server_app() -> None:
     result = executor(None).launch(task("aa", TaskType.SERVER_APP))
     assert result.status == "failed"
+
+
+def test_a_pulled_message_wakes_the_superexec_and_the_nodes_id_is_kept(tmp_path: Path) -> None:
+    reader, writer = os.pipe()
+    os.set_blocking(reader, False)
+    pulled = iter([None, 7])
+    state = type("State", (), {"get_node_id": lambda self: 42})()
+    pull = NotingPull(lambda **_: next(pulled), tmp_path / "node_id", writer)
+    assert pull(state=state) is None
+    with pytest.raises(BlockingIOError):
+        os.read(reader, 1)
+    assert pull(state=state) == 7
+    assert os.read(reader, 1) == b"!"
+    assert (tmp_path / "node_id").read_text() == "42"
+    os.close(reader)
+    os.close(writer)
 
 
 # hooks
