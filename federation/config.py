@@ -10,9 +10,10 @@ import json
 import tomllib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Any
 
+from federation.outer import OUTER_RULES
 from node.errors import ConfigError
 from node.records import canonical_json
 
@@ -76,6 +77,8 @@ class OuterSpec:
 
     def __post_init__(self) -> None:
         _between("outer.alpha", self.alpha, Decimal("0.001"), Decimal(10))
+        if self.strategy not in OUTER_RULES:
+            raise ConfigError(f"outer.strategy: expected one of {', '.join(OUTER_RULES)}, got {self.strategy!r}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -166,7 +169,7 @@ class RunSpec:
         """Raises ConfigError naming the field."""
         try:
             raw = json.loads(data)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise ConfigError(f"run spec: expected JSON, got {data[:40]!r}") from error
         if not isinstance(raw, dict) or raw.pop("version", None) != VERSION:
             raise ConfigError(f"run spec: expected a JSON object of version {VERSION}, got {data[:60]!r}")
@@ -231,12 +234,12 @@ def _section(cls: type[Any], section: str, raw: Any) -> Any:
 def _value(where: str, raw: Any, default: Any) -> Any:
     kind = type(default)
     try:
-        if isinstance(raw, bool):
-            raise ValueError("a boolean")
+        if isinstance(raw, bool) or (kind is str and not isinstance(raw, str)):
+            raise ValueError(f"a {type(raw).__name__}")
         value = kind(str(raw))
         if isinstance(value, Decimal):
             value = _normal(value)
-    except (ValueError, InvalidOperation) as error:
+    except (ValueError, ArithmeticError) as error:
         wanted = {int: "an integer", Decimal: "a decimal number"}.get(kind, "text")
         raise ConfigError(f"{where}: expected {wanted} such as {default}, got {raw!r}") from error
     return value
@@ -246,14 +249,14 @@ def _normal(value: Decimal) -> Decimal:
     """One spelling per number, so that equal specs have equal bytes."""
     if not value.is_finite():
         raise ValueError("not finite")
-    return Decimal(format(value.normalize(), "f"))
+    return Decimal(0) if value.is_zero() else Decimal(format(value.normalize(), "f"))
 
 
 def _jsonable(value: Any) -> Any:
     if isinstance(value, Mapping):
         return {k: _jsonable(v) for k, v in value.items()}
     if isinstance(value, Decimal):
-        return str(value)
+        return str(_normal(value))
     if isinstance(value, int) and abs(value) > 2**53:
         return str(value)
     return value
@@ -261,4 +264,4 @@ def _jsonable(value: Any) -> Any:
 
 def _between(where: str, value: int | Decimal, low: int | Decimal, high: int | Decimal) -> None:
     if not low <= value <= high:
-        raise ConfigError(f"{where}: expected {low} to {high}, got {value}")
+        raise ConfigError(f"{where}: expected {low} to {high}, got {str(value)[:40]}")

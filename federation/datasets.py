@@ -9,6 +9,7 @@ from model.data import footage, worlds
 from model.data.clips import Clips, concatenate, shuffled
 from model.data.shards import pack
 from model.job import DEMO_SHAPE, VideoShape
+from node.errors import ConfigError
 from node.ports import ContentStore
 from node.records import Cid, DatasetManifest, ShardEntry
 
@@ -30,6 +31,12 @@ class DatasetPlan:
     num_heldout_clips: int = 32
     shape: VideoShape = DEMO_SHAPE
     seed: int = 0
+
+    def __post_init__(self) -> None:
+        lowest = {"num_train_shards": 1, "clips_per_shard": FOOTAGE_SHARE, "seed": 0}
+        for name, low in {**lowest, "num_score_clips": FOOTAGE_SHARE, "num_heldout_clips": FOOTAGE_SHARE}.items():
+            if getattr(self, name) < low:
+                raise ConfigError(f"{name}: expected at least {low}, got {getattr(self, name)}")
 
 
 def build(store: ContentStore, plan: DatasetPlan, tell: Callable[[str], None]) -> tuple[Cid, DatasetManifest]:

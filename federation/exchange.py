@@ -17,7 +17,7 @@ from flwr.serverapp import Grid
 from federation.gate import Refused
 from federation.messages import MalformedMessage, Task, pack, task_to_json, unpack
 
-POLL_SECONDS = 0.1
+POLL_SECONDS = 0.3
 _EXTRA_TTL_SECONDS = 30.0
 
 
@@ -109,5 +109,6 @@ def _content(reply: Message) -> Mapping[str, Any]:
 
 
 def longest_work(answers: Sequence[Answer]) -> int:
-    """Milliseconds that the slowest answering node says it worked."""
-    return max((int(a.reply.get("work_ms", 0)) for a in answers if a.reply), default=0)
+    """Milliseconds that the slowest answering node says it worked; 0 when none says a number."""
+    said = [a.reply.get("work_ms") for a in answers if a.reply]
+    return max((ms for ms in said if isinstance(ms, int) and ms > 0), default=0)

@@ -57,7 +57,10 @@ class FeedbackFile:
     def _buffer(self, saved: _Saved, difference: Tensors) -> ErrorFeedback:
         """The saved buffer; a fresh one when it belongs to tensors of other shapes."""
         decay, top_k = float(self.wire.error_decay), self.wire.top_k
-        feedback = ErrorFeedback.from_bytes(saved.buffer, decay=decay, top_k=top_k)
+        try:
+            feedback = ErrorFeedback.from_bytes(saved.buffer, decay=decay, top_k=top_k)
+        except WireError as error:
+            raise self._broken(error) from error
         if shapes_of(feedback.error) != shapes_of(difference):
             return ErrorFeedback(decay, top_k=top_k)
         return feedback
@@ -73,10 +76,11 @@ class FeedbackFile:
             rest = data[_LENGTH.size + size :]
             buffer, payload = rest[: head["buffer"]], rest[head["buffer"] :]
             return _Saved(round=head["round"], buffer=buffer, payload=payload)
-        except (ValueError, KeyError, struct.error) as error:
-            raise ValueError(
-                f"{self.path}: expected an error feedback file; delete it to start without: {error}"
-            ) from error
+        except (ValueError, KeyError, TypeError, struct.error) as error:
+            raise self._broken(error) from error
+
+    def _broken(self, error: Exception) -> ValueError:
+        return ValueError(f"{self.path}: expected an error feedback file; delete it to start without: {error}")
 
     def _save(self, saved: _Saved) -> None:
         head = json.dumps({"round": saved.round, "buffer": len(saved.buffer)}).encode()

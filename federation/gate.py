@@ -108,6 +108,8 @@ def check_receipt(
         check(domain, receipt, signed.signature, account)
     except SignatureInvalid as error:
         raise Refused("bad-signature", str(error)) from error
+    except ValueError as error:
+        raise Refused("malformed", str(error)) from error
 
 
 def check_update(data: bytes, shapes: Mapping[str, tuple[int, ...]], top_k: int) -> dict[str, NDArray[np.float32]]:
@@ -148,5 +150,6 @@ def check_sheet_covers(
     same = (sheet.run_id, sheet.round, sheet.base_cid, sheet.seed) == (run_id, round_number, base_cid, seed)
     if not same or sheet.account != signed.account:
         raise Refused("bad-sheet", f"expected round {round_number} from {base_cid} by {signed.account}, got another")
-    if {s.account: s.update_digest for s in sheet.scores} != dict(updates):
+    covered = {s.account: s.update_digest for s in sheet.scores}
+    if covered != dict(updates) or len(sheet.scores) != len(updates):
         raise Refused("bad-sheet", f"expected one score for each of {len(updates)} updates, got {len(sheet.scores)}")

@@ -28,8 +28,8 @@ class Journal:
             saved = json.loads(self.path.read_bytes())
         except (FileNotFoundError, ValueError):
             return {}
-        if isinstance(saved, dict) and saved.get("round") == self._key:
-            self._phases = dict(saved["phases"])
+        if isinstance(saved, dict) and saved.get("round") == self._key and isinstance(saved.get("phases"), dict):
+            self._phases = saved["phases"]
         return dict(self._phases)
 
     def phase(self, name: str, gather: Callable[[], Any]) -> Any:

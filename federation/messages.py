@@ -15,6 +15,8 @@ from node.records import Cid
 
 _KEY = "json"
 MAX_MESSAGE_BYTES = 4_000_000
+MAX_LEVELS = 16
+"""How deep lists and objects of a message may lie in each other."""
 
 
 class MalformedMessage(ValueError):
@@ -33,11 +35,20 @@ def unpack(content: RecordDict) -> dict[str, Any]:
         if not isinstance(text, str) or len(text) > MAX_MESSAGE_BYTES:
             raise MalformedMessage(f"expected text of at most {MAX_MESSAGE_BYTES} characters")
         value = json.loads(text)
-    except (KeyError, ValueError) as error:
+        _require_flat(value, MAX_LEVELS)
+    except (KeyError, ValueError, RecursionError) as error:
         raise MalformedMessage(f"expected one JSON object under tenwings/{_KEY}: {error}") from error
     if not isinstance(value, dict):
         raise MalformedMessage(f"expected a JSON object, got {type(value).__name__}")
     return value
+
+
+def _require_flat(value: object, levels: int) -> None:
+    if levels == 0:
+        raise MalformedMessage(f"expected at most {MAX_LEVELS} levels")
+    items = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    for item in items:
+        _require_flat(item, levels - 1)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -116,5 +127,16 @@ def task_from_json(raw: dict[str, Any]) -> Task:
     wanted = {f.name for f in fields(cls)}
     if wanted != set(raw) - {"task"}:
         raise MalformedMessage(f"task {raw['task']}: expected the fields {sorted(wanted)}, got {sorted(raw)}")
+    for f in fields(cls):
+        if not _fits(raw[f.name], str(f.type)):
+            raise MalformedMessage(f"task {raw['task']}: {f.name}: expected {f.type}, got {str(raw[f.name])[:80]!r}")
     task: Task = cls(**{k: v for k, v in raw.items() if k != "task"})
     return task
+
+
+def _fits(value: object, kind: str) -> bool:
+    if kind.startswith("list"):
+        item = dict if "dict" in kind else str
+        return isinstance(value, list) and all(isinstance(v, item) for v in value)
+    wanted = int if kind == "int" else str
+    return isinstance(value, wanted) and not isinstance(value, bool)

@@ -14,7 +14,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from federation.flower_tls import ensure_tls
 from federation.superlink import Federation, superlink_services, supernode_service
 from node.chain_rpc import Rpc
 from node.config import Home
@@ -118,7 +117,7 @@ def ensure_node_key(home: Home, name: str) -> Path:
 
 def federation_of(home: Home) -> Federation:
     """A client of this network's SuperLink; close it."""
-    return Federation(Ports.of(home).superlink_address, ensure_tls(home.flower_tls) / "ca.crt")
+    return Federation(Ports.of(home).superlink_address, home.flower_tls / "ca.crt")
 
 
 def require_free_name(name: str) -> None:

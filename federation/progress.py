@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import typer
+from rich.markup import escape
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from node.console import Out, loss
@@ -42,9 +43,9 @@ def watch(out: Out, num_rounds: int) -> Iterator[Tell]:
 def _phase(event: Mapping[str, Any]) -> str:
     what = event["event"]
     if what == "training":
-        return f"round {event['round']}: training on {', '.join(event['members'])}"
+        return f"round {event['round']}: training on {escape(', '.join(event['members']))}"
     if what == "scoring":
-        return f"round {event['round']}: scored by {', '.join(event['members'])}"
+        return f"round {event['round']}: scored by {escape(', '.join(event['members']))}"
     if what == "cosigning":
         return f"round {event['round']}: evaluators redo it and co-sign"
     return ""
@@ -57,9 +58,9 @@ def _line(event: Mapping[str, Any]) -> str:
         change = 100 * (after - before) / before
         line = f"[bold]round {event['round']}[/bold] committed: held-out loss {loss(before)} → {loss(after)} "
         line += f"({change:+.1f} %), {event['num_clients']} updates"
-        return line + "".join(f"\n  refused {r['account']}: {r['reason']}: {r['detail']}" for r in event["refusals"])
+        return line + "".join(f"\n  refused {r['account']}: {r['reason']}: {escape(r['detail'])}" for r in event["refusals"])
     if what == "round-failed":
-        return f"[red]round {event['round']} failed[/red]: {event['detail']}; the head stays, it is tried again"
+        return f"[red]round {event['round']} failed[/red]: {escape(event['detail'])}; the head stays, it is tried again"
     if what == "epoch-committed":
         return f"merit epoch {event['epoch']} committed: {event['members']} members, up to round {event['upto_round']}"
     return ""

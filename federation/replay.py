@@ -14,12 +14,12 @@ from federation.merit import epoch_leaves
 from federation.outcome import Outcome, RoundInputs, outcome, round_reward
 from federation.receipts import check_sheet
 from federation.scoring import scoring_seed
-from model.checkpoint import read
+from model.checkpoint import Checkpoint, read
 from node import cid as cids
-from node.errors import ContentCorrupt, ContentUnavailable, SignatureInvalid
+from node.errors import ConfigError, ContentCorrupt, ContentUnavailable, SignatureInvalid
 from node.ports import Ledger
 from node.proofs import contribution_tree, merit_tree
-from node.records import Cid, ContributionLeaf, EpochCommit, MeritLeaf, Role, RoundCommit
+from node.records import Address, Cid, ContributionLeaf, EpochCommit, MeritLeaf, Role, RoundCommit
 from node.round_record import RoundRecord, ScoreSheet, merit_tree_to_bytes, tree_from_bytes, tree_to_bytes
 
 Fetch = Callable[[Cid], bytes]
@@ -91,8 +91,8 @@ def redo(ledger: Ledger, fetch: Fetch, run_id: int, round_number: int, record_ci
 
 def gather(ledger: Ledger, fetch: Fetch, record: RoundRecord) -> RoundInputs:
     """Everything that decides the round, each piece checked. Raises Mismatch."""
-    spec = RunSpec.from_bytes(fetch_as(fetch, record.spec_cid, "run spec"))
-    base = read(fetch_as(fetch, record.base_cid, "parent checkpoint"))
+    _each_once("receipts", [s.receipt.account for s in record.receipts])
+    spec, base = _spec(fetch, record.spec_cid), _checkpoint(fetch, record.base_cid)
     shapes = {name: tensor.shape for name, tensor in base.tensors.items()}
     updates = {}
     for signed in record.receipts:
@@ -127,9 +127,33 @@ def gather(ledger: Ledger, fetch: Fetch, record: RoundRecord) -> RoundInputs:
     )
 
 
+def _spec(fetch: Fetch, cid: Cid) -> RunSpec:
+    try:
+        return RunSpec.from_bytes(fetch_as(fetch, cid, "run spec"))
+    except ConfigError as error:
+        raise Mismatch("run spec", str(error)) from error
+
+
+def _checkpoint(fetch: Fetch, cid: Cid) -> Checkpoint:
+    try:
+        return read(fetch_as(fetch, cid, "parent checkpoint"))
+    except ValueError as error:
+        raise Mismatch("parent checkpoint", str(error)) from error
+
+
+def _each_once(what: str, accounts: Sequence[Address]) -> None:
+    """Twice the same receipt or sheet would count twice in a mean or a median."""
+    if list(accounts) != sorted(set(accounts)):
+        raise Mismatch(what, f"expected every account once, in ascending order, got {', '.join(accounts)}")
+
+
 def load_sheets(ledger: Ledger, fetch: Fetch, record: RoundRecord) -> list[ScoreSheet]:
     """The record's score sheets, signatures, coverage and seed checked. Raises Mismatch."""
-    block = ledger.block_at(record.seed_block_number)
+    _each_once("score sheets", [s.account for s in record.sheets])
+    try:
+        block = ledger.block_at(record.seed_block_number)
+    except ValueError as error:
+        raise Mismatch("seed", str(error)) from error
     if block.hash != record.seed_block_hash:
         raise Mismatch("seed", f"expected block {block.number}'s hash 0x{block.hash.hex()}, got another")
     seed = scoring_seed(block.hash, record.receipts)
@@ -209,8 +233,7 @@ def epoch_of(
         if state is None:
             raise Mismatch("merit epoch", f"expected round {number} on chain, there is none")
         record = load_record(fetch, state.commit)
-        spec = RunSpec.from_bytes(fetch_as(fetch, record.spec_cid, "run spec"))
-        rounds.append((spec.reward, load_leaves(fetch, record)))
+        rounds.append((_spec(fetch, record.spec_cid).reward, load_leaves(fetch, record)))
     leaves = epoch_leaves(epoch, rounds)
     if not leaves:
         raise Mismatch("merit epoch", f"expected merit after round {upto_round}, there is none")

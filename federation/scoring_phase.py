@@ -27,6 +27,9 @@ from node.round_record import (
 )
 
 BLOCK_WAIT_SECONDS = 60.0
+SHEET_BYTES = 4096
+SCORE_BYTES = 512
+"""No score sheet is longer than SHEET_BYTES and SCORE_BYTES for each update."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -111,7 +114,8 @@ def _read_sheet(
     store, ledger = ctx.coordinator.store, ctx.coordinator.ledger
     try:
         signed = signed_sheet_from_json(raw)
-        sheet = ScoreSheet.from_bytes(store.get(signed.cid, timeout_seconds=FETCH_SECONDS))
+        limit = SHEET_BYTES + SCORE_BYTES * len(receipts)
+        sheet = ScoreSheet.from_bytes(store.get(signed.cid, timeout_seconds=FETCH_SECONDS, max_bytes=limit))
         if signed.account != account:
             raise Refused("bad-sheet", f"expected a sheet of {account}, got one of {signed.account}")
         check_sheet(ledger.domain("TrainingRuns"), sheet, signed)

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from rich.markup import escape
 
 from node.cli import AsOption, RunOption, open_desk
 from node.config import Home
@@ -146,7 +147,7 @@ def propose(
     from federation.proposals import propose_spec
 
     proposed = propose_spec(open_desk(find_home(home), name), run, parse_settings(settings), why)
-    effect = "\n".join(f"  {c.setting}: {c.before} -> {c.after}" for c in proposed.changes)
+    effect = "\n".join(escape(f"  {c.setting}: {c.before} -> {c.after}") for c in proposed.changes)
     Out(as_json=as_json).result(
         {
             "proposal": str(proposed.proposal_id),
@@ -206,7 +207,7 @@ def audit_run(home: Home, run: int, out: Out) -> None:
 def _verdict_text(verdict: dict[str, Any]) -> str:
     where = f"round {verdict['round']}" if verdict["round"] else "start"
     if not verdict["holds"]:
-        return f"[red]✗[/red] {where}, {verdict['what']}: {verdict['subject']}: {verdict['detail']}"
+        return f"[red]✗[/red] {where}, {verdict['what']}: {escape(verdict['subject'])}: {escape(verdict['detail'])}"
     facts = ""
     if verdict["what"] == "round":
         facts = (

@@ -11,18 +11,18 @@ import pytest
 
 from federation.audit import Verdict, audit
 from federation.coordinator import RunStopped
-from federation.receipts import sign_receipt
 from federation.rounds import run_rounds
-from federation.wire import _HEADER, encode
+from federation.wire import encode
 from model.checkpoint import read
-from node import cid as cids
 from node.proofs import claim_proof
 from node.records import Cid
-from node.round_record import RoundRecord, signed_receipt_from_json, to_json
+from node.round_record import RoundRecord
+from tests.support import faulty_worker
+from tests.support.faulty_worker import nan_update
 from tests.support.twins import Network, replace_object
 
 
-@pytest.fixture()
+@pytest.fixture
 def network(tmp_path: Path) -> Network:
     return Network(folder=tmp_path)
 
@@ -64,30 +64,23 @@ def test_two_rounds_move_the_head_pay_everyone_and_pass_the_audit(network: Netwo
 
 def forged(network: Network, name: str, update: bytes | None = None, **changes: Any) -> Any:
     """A tamper that signs a changed receipt with the member's own key, or stores another update."""
-
-    def tamper(task: dict[str, Any], reply: dict[str, Any]) -> dict[str, Any]:
-        signed = signed_receipt_from_json(reply["receipt"])
-        cid = network.store.put(update) if update is not None else signed.update_cid
-        receipt = replace(signed.receipt, update_digest=cids.digest(cid), **changes)
-        domain = network.ledger.domain("TrainingRuns")
-        return {**reply, "receipt": to_json(sign_receipt(network.members[name], domain, receipt, cid))}
-
-    return tamper
+    domain = network.ledger.domain("TrainingRuns")
+    return lambda task, reply: faulty_worker.forged(
+        network.members[name], domain, network.store, reply, update, **changes
+    )
 
 
-def nan_update(network: Network) -> bytes:
-    """A payload whose codebook was overwritten with NaN."""
+def any_update(network: Network) -> bytes:
+    """A well-formed payload of noise."""
     shapes = {n: t.shape for n, t in read(network.store.get(network.ledger.run(1).head_cid)).tensors.items()}
     rng = np.random.default_rng(0)
-    payload = bytearray(encode({n: rng.normal(size=s).astype(np.float32) for n, s in shapes.items()}, top_k=512))
-    payload[_HEADER.size : _HEADER.size + 2] = b"\xc0\x7f"  # a bfloat16 NaN as the first level of the first codebook
-    return bytes(payload)
+    return encode({n: rng.normal(size=s).astype(np.float32) for n, s in shapes.items()}, top_k=512)
 
 
 def test_every_bad_client_is_refused_with_its_reason_and_the_round_goes_on(network: Network) -> None:
     other = {"blocks.0.not.ours": np.ones((4, 4), np.float32)}
     cases = {
-        "not-finite": forged(network, "carol", update=nan_update(network)),
+        "not-finite": forged(network, "carol", update=nan_update(any_update(network))),
         "wrong-shape": forged(network, "carol", update=encode(other, top_k=512)),
         "malformed": forged(network, "carol", update=b"not an update"),
         "stale-base": forged(network, "carol", base_digest=bytes(32)),

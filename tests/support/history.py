@@ -4,6 +4,7 @@ merit epoch, a claim and a proposal that two members voted on. All signatures ar
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -225,13 +226,14 @@ class History:
 
     def claim(self, name: str) -> int:
         """A member is paid what the head round grants."""
-        leaves = self.head_leaves
-        leaf = next(leaf for leaf in leaves if leaf.account == self._address(name))
+        return self.ledger.claim(*self.claim_messages(name))
+
+    def claim_messages(self, name: str) -> tuple[ContributionLeaf, Sequence[bytes]]:
+        """A member's line of the head round and its proof."""
+        leaf = next(leaf for leaf in self.head_leaves if leaf.account == self._address(name))
         domain = self.ledger.domain("TrainingRuns")
-        proof = contribution_tree(domain, leaves).proof(
-            contribution_leaf_hash(domain.chain_id, domain.verifying_contract, leaf)
-        )
-        return self.ledger.claim(leaf, proof)
+        leaf_hash = contribution_leaf_hash(domain.chain_id, domain.verifying_contract, leaf)
+        return leaf, contribution_tree(domain, self.head_leaves).proof(leaf_hash)
 
     def commit_epoch(self) -> EpochCommit:
         """A merit epoch: alice 900, bob 400, carol 100, evaluators 400; weights are square roots."""
