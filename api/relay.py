@@ -153,7 +153,9 @@ class Relay:
     def claim(self, leaf: ContributionLeaf, proof: Sequence[bytes]) -> int:
         """Returns the wei paid. Anyone may claim for a member: the vault pays the leaf's account alone."""
         self._require_active(leaf.account)
-        self._limit.spend(leaf.account)
+        self._limit.spend(
+            f"claims for {leaf.account}"
+        )  # apart: nobody signed this, so it spends nothing of the member's
         return self._ledger.claim(leaf, proof)
 
     def _admit(self, signed: Signed) -> None:

@@ -133,15 +133,15 @@ class ClaimMessage(Message):
     """A line of a final round's contributions tree with its proof; no signature is needed to be paid."""
 
     run_id: Uint256
-    round: Annotated[int, Field(ge=1)]
-    member_id: Annotated[int, Field(ge=1)]
+    round: Annotated[int, Field(ge=1, lt=2**32)]
+    member_id: Uint256
     account: Account
-    samples: Annotated[int, Field(ge=0)]
-    steps: Annotated[int, Field(ge=0)]
-    score: int
+    samples: Annotated[int, Field(ge=0, lt=2**64)]
+    steps: Annotated[int, Field(ge=0, lt=2**32)]
+    score: Annotated[int, Field(ge=-(2**63), lt=2**63)]
     update_digest: Digest
-    reward: Uint256
-    cumulative_reward: Uint256
+    reward: Annotated[int, Field(ge=0, lt=2**128)]
+    cumulative_reward: Annotated[int, Field(ge=0, lt=2**128)]
     proof: Annotated[list[Digest], Field(max_length=64)]
 
 

@@ -267,6 +267,43 @@ def test_a_proposal_that_succeeded_is_queued_and_executed_by_anyone(history: His
     assert history.ledger.run(1).spec_version == 2
 
 
+def claim_message(history: History, name: str, **changes: Any) -> dict[str, Any]:
+    """A member's line of the head round and its proof, as JSON."""
+    leaf, proof = history.claim_messages(name)
+    body = {**vars(leaf), "update_digest": "0x" + leaf.update_digest.hex(), "proof": ["0x" + p.hex() for p in proof]}
+    return {**body, "reward": str(leaf.reward), "cumulative_reward": str(leaf.cumulative_reward), **changes}
+
+
+def test_a_reward_is_paid_to_its_owner_whoever_asks(history: History, site: Site) -> None:
+    answer = site.post("/api/relay/claim", claim_message(history, "bob"))
+
+    assert answer.json() == {"what": "wei", "id": "28000000000000000000"}
+    assert history.ledger.reward_balance(history.people["bob"].address) == 28 * 10**18
+    site.poll()
+    assert site.twin("/members")["members"][1]["claimed"] == "28000000000000000000"
+
+
+def test_a_reward_is_paid_once_and_never_raised(history: History, site: Site) -> None:
+    again = site.post("/api/relay/claim", claim_message(history, "alice"))
+    more = site.post("/api/relay/claim", claim_message(history, "bob", cumulative_reward=str(10**21)))
+
+    assert (again.status_code, again.json()["details"]["rule"]) == (409, "NothingToClaim")
+    assert (more.status_code, more.json()["details"]["rule"]) == (409, "InvalidProof")
+
+
+def test_claims_for_a_member_spend_nothing_of_its_own_requests(history: History) -> None:
+    site = Site(history)
+    site.app.state.services.relay._limit = RateLimit(num_requests=1)
+    message = claim_message(history, "emil", cumulative_reward=str(10**21))
+
+    assert [site.post("/api/relay/claim", message).status_code for _ in range(2)] == [409, 429]
+    assert site.post("/api/relay/ballot", ballot_message(history, "emil", Support.FOR)).status_code == 200
+
+
+def test_a_claim_with_a_number_too_wide_is_422(history: History, site: Site) -> None:
+    assert site.post("/api/relay/claim", claim_message(history, "bob", steps=2**32)).status_code == 422
+
+
 def test_an_open_proposal_is_not_queued(history: History, site: Site) -> None:
     answer = site.post(f"/api/relay/queue/{history.proposal_id}")
 
