@@ -1,7 +1,7 @@
 """The run spec: everything that makes two honest machines train, score and aggregate the same way.
 
-A spec is written as TOML or as changes to one (`inner.num_steps=20`), lives on IPFS as canonical JSON, is named on chain
-by its digest and is parsed here, once. JSON records hold no floats, so real numbers are decimal text ("0.001").
+A spec is written as TOML or as changes to one (`inner.num_steps=20`), lives on IPFS as canonical JSON, is named on
+chain by its digest and is parsed here, once. JSON records hold no floats, so real numbers are decimal text ("0.001").
 """
 
 from __future__ import annotations
@@ -142,7 +142,7 @@ class RewardSpec:
         _between("reward.per_round", self.per_round, 0, 2**96 - 1)
         if self.trainers_bps + self.evaluators_bps != BPS or min(self.trainers_bps, self.evaluators_bps) < 0:
             raise ConfigError(
-                f"reward: expected trainers_bps + evaluators_bps = {BPS}, got {self.trainers_bps} + {self.evaluators_bps}"
+                f"reward: expected shares that sum to {BPS} bps, got {self.trainers_bps} + {self.evaluators_bps}"
             )
 
 

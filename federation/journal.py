@@ -1,7 +1,7 @@
 """The coordinator's journal of the open round: what it has gathered so far survives a crash.
 
-One file, replaced atomically after each phase. A journal of another round, spec or base is of no use and is dropped: the
-chain's head decides where the run stands.
+One file, replaced atomically after each phase. A journal of another round, spec or base is of no use and is dropped:
+the chain's head decides where the run stands.
 """
 
 from __future__ import annotations

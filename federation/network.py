@@ -1,8 +1,8 @@
 """A local network from nothing: chain, contracts, IPFS, Flower and the API as groups of processes; and a member's node.
 
 Two groups of the operator ("base": chain, IPFS node, SuperLink; "service": the coordinator's worker and the API, which
-need the contracts) and one a member ("node-NAME": IPFS node, worker, SuperNode). Ports are chosen once and kept, so that a
-network that was stopped comes back where it was.
+need the contracts) and one a member ("node-NAME": IPFS node, worker, SuperNode). Ports are chosen once and kept, so
+that a network that was stopped comes back where it was.
 """
 
 from __future__ import annotations
@@ -179,7 +179,9 @@ def _deploy(home: Home, ports: Ports, settings: Mapping[str, Any]) -> Deployment
     operator = open_identity(home, COORDINATOR)
     for name in OPERATORS:
         fund_local(rpc, open_identity(home, name).address)
-    deployment = deploy(ports.rpc_url, operator, settings=replace(DeploySettings(operator=operator.address), **settings))
+    deployment = deploy(
+        ports.rpc_url, operator, settings=replace(DeploySettings(operator=operator.address), **settings)
+    )
     deployment.save(home.deployment)
     return deployment
 

@@ -58,7 +58,8 @@ def _line(event: Mapping[str, Any]) -> str:
         change = 100 * (after - before) / before
         line = f"[bold]round {event['round']}[/bold] committed: held-out loss {loss(before)} → {loss(after)} "
         line += f"({change:+.1f} %), {event['num_clients']} updates"
-        return line + "".join(f"\n  refused {r['account']}: {r['reason']}: {escape(r['detail'])}" for r in event["refusals"])
+        refused = (f"{r['account']}: {r['reason']}: {r['detail']}" for r in event["refusals"])
+        return line + "".join(f"\n  refused {escape(text)}" for text in refused)
     if what == "round-failed":
         return f"[red]round {event['round']} failed[/red]: {escape(event['detail'])}; the head stays, it is tried again"
     if what == "epoch-committed":

@@ -1,7 +1,8 @@
 """What a node does when it is asked: train, score, co-sign. The only code of a round that needs torch.
 
 A resident lives between rounds (`federation.worker` keeps it in a process of its own): torch, decoded shards and the
-last checkpoint stay warm. It trusts the chain, not the coordinator: a task whose spec or base is not the chain's is refused.
+last checkpoint stay warm. It trusts the chain, not the coordinator: a task whose spec or base is not the chain's is
+refused.
 """
 
 from __future__ import annotations
@@ -121,11 +122,12 @@ class Resident:
     # score
 
     def score(self, task: ScoreTask) -> Reply:
-        """Every admitted update alone on the base, against the base, on the same draws."""
+        """Every admitted update alone, at the weight it would have in the mean, against the base on the same draws."""
         run, spec = self._run(task.run_id, task.spec_cid, task.base_cid)
         receipts = [parse_receipt(raw) for raw in task.receipts]
         base = read(self._get(task.base_cid))
-        candidates = [self._candidate(spec, base, task, signed) for signed in receipts]
+        weight = float(spec.outer.alpha) / len(receipts)
+        candidates = [self._candidate(spec, base, task, signed, weight) for signed in receipts]
         seed = scoring_seed(self.ledger.block_at(task.seed_block_number).hash, receipts)
         losses = paired_losses(
             self._get(task.base_cid),
@@ -150,8 +152,10 @@ class Resident:
         cid = self.store.put(sheet.to_bytes())
         return {"sheet": to_json(sign_sheet(self.identity, self.ledger.domain("TrainingRuns"), sheet, cid))}
 
-    def _candidate(self, spec: RunSpec, base: Checkpoint, task: ScoreTask, signed: SignedReceipt) -> bytes:
-        """The base with one update applied; a receipt that does not hold is refused here too."""
+    def _candidate(
+        self, spec: RunSpec, base: Checkpoint, task: ScoreTask, signed: SignedReceipt, weight: float
+    ) -> bytes:
+        """The base with one update applied by its share of the mean; a receipt that does not hold is refused."""
         check_receipt(
             signed,
             account=signed.receipt.account,
@@ -163,7 +167,7 @@ class Resident:
         )
         shapes = {name: tensor.shape for name, tensor in base.tensors.items()}
         update = check_update(self.store.get(signed.update_cid), shapes, spec.wire.top_k)
-        stepped = outer_rule(spec.outer.strategy)(base.tensors, update, float(spec.outer.alpha))
+        stepped = outer_rule(spec.outer.strategy)(base.tensors, update, weight)
         return from_numpy(stepped, base.config)
 
     def _score_clips(self, run: RunState, spec: RunSpec, seed: bytes) -> Clips:

@@ -176,7 +176,8 @@ def sample(
     request = SampleRequest(prompt=prompt, seed=seed, num_steps=steps, guidance=guidance)
     sheet, cid = sample_video(find_home(home), run, Cid(checkpoint) if checkpoint else None, request, out)
     Out(as_json=as_json).result(
-        {"video": str(out), "contact_sheet": str(sheet), "checkpoint": cid}, f"{out} and {sheet} from {short(cid)}"
+        {"video": str(out), "contact_sheet": str(sheet), "checkpoint": cid},
+        escape(f"{out} and {sheet} from {short(cid)}"),
     )
 
 

@@ -12,6 +12,7 @@ from typing import Annotated, Any, TypeVar
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from node.config import HOME_VARIABLE, Home
@@ -50,7 +51,7 @@ class Out:
             self.console.print(text)
         else:
             for key, item in value.items():
-                self.console.print(f"[dim]{key}[/dim] {item}")
+                self.console.print(f"[dim]{key}[/dim] {escape(str(item))}")
 
     def table(self, title: str, rows: Sequence[Mapping[str, Any]]) -> None:
         """Rows of equal keys: a table for people, one object a line under --json."""
@@ -61,11 +62,11 @@ class Out:
         if not rows:
             self.console.print(f"{title}: none")
             return
-        table = Table(title=title, title_justify="left")
+        table = Table(title=escape(title), title_justify="left")
         for key in rows[0]:
             table.add_column(key, overflow="fold")
         for row in rows:
-            table.add_row(*(str(v) for v in row.values()))
+            table.add_row(*(escape(str(v)) for v in row.values()))
         self.console.print(table)
 
 
@@ -92,7 +93,7 @@ def _fail(message: str, code: int, as_json: bool, kind: str) -> None:
     if as_json:
         typer.echo(json.dumps({"error": message, "kind": kind, "exit_code": code}, sort_keys=True))
     else:
-        Console(stderr=True, highlight=False).print(f"[red]error:[/red] {message}", soft_wrap=True)
+        Console(stderr=True, highlight=False).print(f"[red]error:[/red] {escape(message)}", soft_wrap=True)
     raise typer.Exit(code)
 
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from pathlib import Path
 
 from node.config import Home
+from node.errors import ConfigError
 from node.stack import free_port, write_atomically
 
 
@@ -23,7 +25,7 @@ class Ports:
         """The ports this network has kept; chosen free, or as `wanted`, at the first start."""
         path = home.root / "ports.json"
         if path.exists():
-            return cls(**json.loads(path.read_text()))
+            return _kept(path)
         given = dict(wanted or {})
         ports = cls(**{name: given.get(name) or free_port() for name in ("chain", "superlink", "api")})
         home.require()
@@ -41,3 +43,12 @@ class Ports:
     @property
     def superlink_address(self) -> str:
         return f"127.0.0.1:{self.superlink}"
+
+
+def _kept(path: Path) -> Ports:
+    try:
+        return Ports(**json.loads(path.read_text()))
+    except (ValueError, TypeError) as error:
+        raise ConfigError(
+            f"{path}: expected the ports of this network, got something else ({error}); delete it to choose anew"
+        ) from error

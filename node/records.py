@@ -65,7 +65,7 @@ class Support(IntEnum):
 
 
 def canonical_json(value: Any) -> bytes:
-    """Bytes of `value` that depend on its content alone: sorted keys, no spaces, ASCII. Raises ValueError on a float."""
+    """Bytes of `value` that depend on its content alone: sorted keys, no spaces, ASCII. ValueError on a float."""
     _refuse_floats(value, "$")
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True).encode("ascii")
 

@@ -72,7 +72,12 @@ class RelayClient:
             raise DaemonUnavailable(f"{url} answered {response.status_code}: {_reason(response)}")
         if not response.ok:
             raise ConfigError(f"the relay refused: {_reason(response)}")
-        return str(response.json()["id"])
+        try:
+            return str(response.json()["id"])
+        except (ValueError, KeyError, TypeError) as error:
+            raise DaemonUnavailable(
+                f'expected {{"id": ...}} from {url}, got {response.text[:80]!r}; is it an API of Ten Wings?'
+            ) from error
 
 
 def _reason(response: requests.Response) -> str:

@@ -9,7 +9,7 @@ for readers whose numbers stop at 2^53).
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any, TypeVar
 
@@ -53,6 +53,11 @@ class UpdateScore:
     """Loss of the base minus loss with this update alone, same clips, timesteps and noise; in millionths."""
     error_micro: int
     """Standard error of that paired difference, in millionths."""
+
+    def __post_init__(self) -> None:
+        for name, low in (("gain_micro", -(2**63)), ("error_micro", 0)):
+            if not low <= getattr(self, name) < 2**63:
+                raise ValueError(f"{name}: expected {low} to 2^63 - 1, got {getattr(self, name)}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -197,15 +202,6 @@ def _signed_receipt(raw: Any) -> SignedReceipt:
     return _build(SignedReceipt, {**raw, "receipt": _build(Receipt, raw["receipt"])})
 
 
-_BYTES_FIELDS = {
-    "signature",
-    "update_digest",
-    "seed",
-    "seed_block_hash",
-    "contributions_root",
-    "spec_digest",
-    "base_digest",
-}
 _WEI_FIELDS = {"reward", "cumulative_reward"}
 
 
@@ -224,24 +220,55 @@ def to_json(value: Any) -> Any:
 
 
 def _build(cls: type[T], raw: Mapping[str, Any]) -> T:
-    values = {f.name: _typed(f.name, raw[f.name]) for f in fields(cls)}  # type: ignore[arg-type]
+    values = {f.name: _typed(f.name, str(f.type), raw[f.name]) for f in fields(cls)}  # type: ignore[arg-type]
     return cls(**values)
 
 
-def _typed(name: str, value: Any) -> Any:
-    if name in _BYTES_FIELDS and isinstance(value, str):
-        return bytes.fromhex(value.removeprefix("0x"))
+def _typed(name: str, kind: str, value: Any) -> Any:
+    if kind == "bytes" and isinstance(value, str):
+        value = bytes.fromhex(value.removeprefix("0x"))
     if name in _WEI_FIELDS and isinstance(value, str):
-        return int(value)
+        value = int(value)
+    if kind in _IS and not _IS[kind](value):
+        raise ValueError(f"{name}: expected {kind}, got {str(value)[:80]!r}")
     return value
+
+
+def _is_int(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str)
+
+
+def _is_list_of_text(value: Any) -> bool:
+    return isinstance(value, list) and all(map(_is_text, value))
+
+
+_IS: Mapping[str, Callable[[Any], bool]] = {
+    "int": _is_int,
+    "str": _is_text,
+    "Address": _is_text,
+    "Cid": _is_text,
+    "Cid | None": lambda value: value is None or _is_text(value),
+    "bytes": lambda value: isinstance(value, bytes),
+    "Mapping[str, int]": lambda value: isinstance(value, dict) and all(map(_is_int, value.values())),
+    "Mapping[str, list[str]]": lambda value: isinstance(value, dict) and all(map(_is_list_of_text, value.values())),
+}
+"""What a field of this annotation may hold; the others are built by readers of their own."""
 
 
 def _parse(data: bytes, what: str) -> dict[str, Any]:
     with _explaining(what):
-        raw = json.loads(data)
+        raw = json.loads(data, parse_float=_refuse_float, parse_constant=_refuse_float)
         if raw["version"] != VERSION:
             raise ValueError(f"expected version {VERSION}, got {raw['version']!r}")
         return dict(raw)
+
+
+def _refuse_float(text: str) -> Any:
+    raise ValueError(f"expected integers and text alone, got the number {text}")
 
 
 class _explaining:  # noqa: N801 - reads as a phrase
@@ -254,5 +281,5 @@ class _explaining:  # noqa: N801 - reads as a phrase
         return None
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
-        if isinstance(error, KeyError | TypeError | ValueError | AttributeError):
+        if isinstance(error, KeyError | TypeError | ValueError | AttributeError | RecursionError):
             raise ValueError(f"expected {self.what}: {type(error).__name__}: {error}") from error
