@@ -46,11 +46,14 @@ class InnerSpec:
     num_steps: int = 14
     batch_size: int = 8
     learning_rate: Decimal = Decimal("0.002")
+    warmup_steps: int = 3
+    """Steps over which the learning rate climbs in a trainer's first round; later rounds go on with its moments."""
     weight_decay: Decimal = Decimal("0.01")
 
     def __post_init__(self) -> None:
         _between("inner.num_steps", self.num_steps, 1, 10_000)
         _between("inner.batch_size", self.batch_size, 1, 4096)
+        _between("inner.warmup_steps", self.warmup_steps, 0, 10_000)
         _between("inner.learning_rate", self.learning_rate, Decimal("0.0000001"), Decimal(1))
         _between("inner.weight_decay", self.weight_decay, Decimal(0), Decimal(1))
 
