@@ -145,6 +145,8 @@ class OverviewPage(Page):
     num_refused: int | None
     """None: the round record is not at hand."""
     open_votes: list[ProposalRow]
+    last_vote: ProposalRow | None
+    """The newest proposal whose vote is over."""
     top_contributions: list[ContributionRow]
     curve: list[LossPoint]
     other_runs: list[RunRow]

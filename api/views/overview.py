@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from api.desk import Desk
 from api.index.entries import RunEntry
-from api.schemas import ContributionRow, OverviewPage, ProposalRow
+from api.schemas import ContributionRow, OverviewPage
 from api.views.contributions import by_reward
 from api.views.proposals import proposal_rows
 from node.records import ProposalState
@@ -19,21 +19,19 @@ def overview(desk: Desk) -> OverviewPage:
     run = runs[0] if runs else None
     last = run.rounds.get(run.head_round) if run else None
     record = desk.record(last) if last else None
+    proposals = proposal_rows(desk)
     return OverviewPage(
         run=desk.run_row(run) if run else None,
         last_round=desk.round_row(run, last, record) if run and last else None,
         num_refused=len(record.refusals) if record else None,
-        open_votes=_open_votes(desk),
+        open_votes=[row for row in proposals if row.state in OPEN_STATES],
+        last_vote=next((row for row in proposals if row.state not in OPEN_STATES), None),
         top_contributions=_top_contributions(desk, run),
         curve=desk.curve(run) if run else [],
         other_runs=[desk.run_row(other) for other in runs[1:]],
         num_members=len(desk.history.members),
         **desk.page(),
     )
-
-
-def _open_votes(desk: Desk) -> list[ProposalRow]:
-    return [row for row in proposal_rows(desk) if row.state in OPEN_STATES]
 
 
 def _top_contributions(desk: Desk, run: RunEntry | None) -> list[ContributionRow]:

@@ -18,7 +18,19 @@ from api.schemas import (
 )
 from node.round_record import RoundRecord, ScoreSheet
 
-PARTS = ("train", "score", "aggregate", "cosign", "ipfs", "flower")
+PARTS = (
+    "train",
+    "train_wait",
+    "score",
+    "score_wait",
+    "aggregate",
+    "heldout",
+    "cosign",
+    "cosign_wait",
+    "ipfs",
+    "flower",
+)
+"""Parts of a round that the coordinator times, in the order in which they happen."""
 
 
 def rounds_page(desk: Desk, run_id: int, page: int) -> RoundsPage:

@@ -93,6 +93,17 @@ def test_the_first_screen_shows_head_last_round_open_votes_top_contributions_and
     assert "0 (start) 1.2346 1 1.1991 2 1.1663" in text
 
 
+def test_when_no_vote_is_open_the_first_screen_shows_how_the_last_one_ended() -> None:
+    history = History().play()
+    history.clock.advance(3700)
+    site = Site(history)
+
+    text, twin = site.page("/").text, site.twin("/")
+
+    assert "No vote is open. The last one Take longer rounds succeeded" in text
+    assert (twin["open_votes"], twin["last_vote"]["state"]) == ([], "succeeded")
+
+
 def test_a_refusal_is_shown_with_its_reason_and_its_detail(site: Site) -> None:
     page, twin = site.page("/runs/1/rounds/1"), site.twin("/runs/1/rounds/1")
 
