@@ -8,7 +8,6 @@ from typing import Any
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
-from pydantic import ValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
@@ -70,7 +69,6 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(SignatureInvalid, _signature)
     app.add_exception_handler(ContentUnavailable, _content_unavailable)
     app.add_exception_handler(ContentCorrupt, _content_corrupt)
-    app.add_exception_handler(ValidationError, _malformed_content)
     app.add_exception_handler(Exception, _unexpected)
 
 
@@ -153,13 +151,6 @@ async def _content_unavailable(request: Request, error: Exception) -> Response:
 
 async def _content_corrupt(request: Request, error: Exception) -> Response:
     return answer(request, 502, Problem(error="content-corrupt", message=str(error)))
-
-
-async def _malformed_content(request: Request, error: Exception) -> Response:
-    """A record on IPFS is JSON, but not of the types that a record has: whoever made it is to blame."""
-    assert isinstance(error, ValidationError)
-    message = f"The content behind this page is not of the expected form ({error.error_count()} wrong values)."
-    return answer(request, 502, Problem(error="content-malformed", message=message))
 
 
 async def _unexpected(request: Request, error: Exception) -> Response:
