@@ -56,8 +56,8 @@ def epoch_leaves(epoch: int, rounds: Sequence[tuple[RewardSpec, Sequence[Contrib
 
 def _round_merit(leaves: Sequence[ContributionLeaf], split: RewardSpec) -> dict[tuple[int, Address], int]:
     ids = {leaf.account: leaf.member_id for leaf in leaves}
-    trainers = {leaf.account: leaf.score for leaf in leaves if leaf.samples}
-    evaluators = {leaf.account: leaf.score for leaf in leaves if not leaf.samples and leaf.score}
+    trainers = {leaf.account: leaf.score for leaf in leaves if any(leaf.update_digest)}
+    evaluators = {leaf.account: leaf.score for leaf in leaves if not any(leaf.update_digest)}
     shares = _split(MERIT_PER_ROUND * split.trainers_bps // BPS, trainers)
     for account, share in _split(MERIT_PER_ROUND * split.evaluators_bps // BPS, evaluators).items():
         shares[account] = shares.get(account, 0) + share
