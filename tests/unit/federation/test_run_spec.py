@@ -1,0 +1,176 @@
+"""The run spec: equal rules have equal bytes, and every setting that cannot be used is named."""
+
+from __future__ import annotations
+
+import json
+import random
+from decimal import Decimal
+
+import pytest
+
+from federation.config import InnerSpec, OuterSpec, RewardSpec, RoundSpec, RunSpec
+from node import cid as cids
+from node.errors import ConfigError
+
+TOML = """
+name = "worlds"
+[inner]
+num_steps = 20
+learning_rate = 0.0020
+[reward]
+per_round = "100000000000000000000"
+"""
+
+
+def raw(**sections: object) -> bytes:
+    return json.dumps({"version": 1, **sections}).encode()
+
+
+def test_a_spec_survives_its_bytes_exactly() -> None:
+    spec = RunSpec.from_toml(TOML)
+
+    again = RunSpec.from_bytes(spec.to_bytes())
+
+    assert again == spec
+    assert again.to_bytes() == spec.to_bytes()
+    assert (spec.name, spec.inner.num_steps, spec.reward.per_round) == ("worlds", 20, 10**20)
+
+
+def test_the_bytes_are_sorted_json_without_spaces_or_floats() -> None:
+    data = RunSpec().to_bytes()
+
+    assert data.startswith(b'{"gate":{"max_norm_ratio":"10"},"inner":{"batch_size":8,')
+    assert b'"learning_rate":"0.002"' in data
+    assert b'"per_round":"100000000000000000000"' in data
+    assert b'"version":1' in data
+    assert b" " not in data
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_equal_specs_have_equal_bytes_in_any_order_of_sections_and_settings(seed: int) -> None:
+    spec = json.loads(RunSpec().to_bytes())
+    shuffle = random.Random(seed).sample
+    mixed = {k: dict(shuffle(list(v.items()), len(v))) if isinstance(v, dict) else v for k, v in spec.items()}
+    mixed = dict(shuffle(list(mixed.items()), len(mixed)))
+
+    assert RunSpec.from_bytes(json.dumps(mixed).encode()).to_bytes() == RunSpec().to_bytes()
+
+
+@pytest.mark.parametrize("text", ["0.5", "0.50", "00.5", ".5", "5e-1", "+0.5", " 0.5 "])
+def test_equal_numbers_have_equal_bytes_in_any_spelling(text: str) -> None:
+    written = RunSpec().with_changes({"outer.alpha": text})
+
+    assert written.to_bytes() == RunSpec(outer=OuterSpec(alpha=Decimal("0.5"))).to_bytes()
+    assert b'"alpha":"0.5"' in written.to_bytes()
+
+
+@pytest.mark.parametrize("text", ["0", "-0", "0.000", "0e7"])
+def test_zero_has_one_spelling_and_no_sign(text: str) -> None:
+    assert b'"weight_decay":"0"' in RunSpec().with_changes({"inner.weight_decay": text}).to_bytes()
+
+
+def test_equal_specs_made_in_python_have_equal_bytes() -> None:
+    assert RunSpec(outer=OuterSpec(alpha=Decimal("1.00"))).to_bytes() == RunSpec().to_bytes()
+
+
+@pytest.mark.parametrize("value", [0.001, "0.001", "1e-3"])
+def test_a_real_number_may_come_as_json_number_or_as_text(value: object) -> None:
+    spec = RunSpec.from_bytes(raw(inner={"learning_rate": value}))
+
+    assert spec.inner.learning_rate == Decimal("0.001")
+
+
+def test_a_changed_setting_makes_another_cid_and_leaves_the_rest() -> None:
+    changed = RunSpec().with_changes({"inner.num_steps": "20", "round.min_updates": "3"})
+
+    assert (changed.inner.num_steps, changed.round.min_updates) == (20, 3)
+    assert changed.wire == RunSpec().wire
+    assert cids.of(changed.to_bytes()) != cids.of(RunSpec().to_bytes())
+
+
+def test_settings_that_are_left_out_have_their_defaults() -> None:
+    assert RunSpec.from_bytes(raw()) == RunSpec()
+    assert RunSpec.from_toml("") == RunSpec()
+
+
+@pytest.mark.parametrize(
+    ("setting", "value", "message"),
+    [
+        ("inner.num_steps", "0", "inner.num_steps: expected 1 to 10000, got 0"),
+        ("inner.num_steps", "many", "inner.num_steps: expected an integer such as 14, got 'many'"),
+        ("inner.num_steps", "1.5", "inner.num_steps: expected an integer such as 14, got '1.5'"),
+        ("inner.learning_rate", "fast", "inner.learning_rate: expected a decimal number such as 0.002, got 'fast'"),
+        ("inner.learning_rate", "nan", "inner.learning_rate: expected a decimal number"),
+        ("inner.learning_rate", "inf", "inner.learning_rate: expected a decimal number"),
+        ("inner.learning_rate", "1e99999999", "inner.learning_rate: expected a decimal number"),
+        ("outer.alpha", "11", "outer.alpha: expected 0.001 to 10, got 11"),
+        ("outer.strategy", "best", "outer.strategy: expected one of sparseloco.*, got 'best'"),
+        ("wire.top_k", "4097", "wire.top_k: expected 1 to 4096, got 4097"),
+        ("gate.max_norm_ratio", "0.5", "gate.max_norm_ratio: expected 1 to 1000, got 0.5"),
+        ("score.num_clips", "0", "score.num_clips: expected 1 to 4096, got 0"),
+        ("model.width", "4", "model.width: expected 8 to 4096, got 4"),
+        ("inner.steps", "4", "unknown setting inner.steps; expected one of .*'num_steps'"),
+        ("inner", "4", "unknown setting 'inner'; expected SECTION.NAME"),
+        ("inner.", "4", "unknown setting 'inner.'; expected SECTION.NAME"),
+        ("name", "x", "unknown setting 'name'; expected SECTION.NAME"),
+        ("outest.alpha", "1", "unknown setting 'outest.alpha'.*SECTION one of"),
+    ],
+)
+def test_a_setting_that_cannot_be_used_is_named_with_what_was_expected(setting: str, value: str, message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        RunSpec().with_changes({setting: value})
+
+
+def test_an_enormous_number_is_refused_in_one_short_line() -> None:
+    with pytest.raises(ConfigError) as caught:
+        RunSpec().with_changes({"outer.alpha": "1e900000"})
+
+    assert len(str(caught.value)) < 200
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (b"", "expected JSON"),
+        (b"\xff\xfe", "expected JSON"),
+        (b"[" * 100_000, "expected JSON"),
+        (b"[]", "expected a JSON object of version 1"),
+        (b"{}", "expected a JSON object of version 1"),
+        (raw(version=2), "expected a JSON object of version 1"),
+        (raw(inner=7), "inner: expected a table of settings, got 7"),
+        (raw(inner={"num_steps": True}), "inner.num_steps: expected an integer"),
+        (raw(inner={"num_steps": None}), "inner.num_steps: expected an integer"),
+        (raw(model={"preset": ["nano"]}), "model.preset: expected text"),
+        (raw(wier={}), r"unknown section \['wier'\]"),
+        (raw(name=""), "name: expected 1 to 64 characters"),
+        (raw(name="x" * 65), "name: expected 1 to 64 characters"),
+        (raw(name=5), "name: expected 1 to 64 characters, got 5"),
+    ],
+)
+def test_bytes_that_are_no_spec_are_refused_with_the_reason(data: bytes, message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        RunSpec.from_bytes(data)
+
+
+def test_toml_with_a_mistake_is_refused_with_its_line() -> None:
+    with pytest.raises(ConfigError, match=r"not TOML: .*line 2"):
+        RunSpec.from_toml("[inner]\nnum_steps 20\n")
+
+
+def test_shares_of_the_reward_must_fill_the_whole() -> None:
+    with pytest.raises(ConfigError, match="sum to 10000"):
+        RewardSpec(trainers_bps=8_000, evaluators_bps=1_999)
+    with pytest.raises(ConfigError, match="sum to 10000"):
+        RewardSpec(trainers_bps=10_001, evaluators_bps=-1)
+
+
+def test_every_clock_of_a_round_has_a_range() -> None:
+    for name in ("deadline_seconds", "score_deadline_seconds", "cosign_deadline_seconds"):
+        with pytest.raises(ConfigError, match=f"round.{name}: expected 1 to 86400, got 0"):
+            RoundSpec(**{name: 0})
+    assert RoundSpec(grace_seconds=0).grace_seconds == 0
+
+
+def test_a_batch_of_no_clips_is_refused() -> None:
+    with pytest.raises(ConfigError, match="inner.batch_size"):
+        InnerSpec(batch_size=0)
