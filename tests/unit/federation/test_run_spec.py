@@ -172,5 +172,5 @@ def test_every_clock_of_a_round_has_a_range() -> None:
 
 
 def test_a_batch_of_no_clips_is_refused() -> None:
-    with pytest.raises(ConfigError, match="inner.batch_size"):
+    with pytest.raises(ConfigError, match=r"inner\.batch_size"):
         InnerSpec(batch_size=0)
