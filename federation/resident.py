@@ -48,7 +48,7 @@ class Resident:
     ledger: Ledger
     store: ContentStore
     folder: Path
-    """Where the error feedback of its runs is kept."""
+    """Where the error feedback and the optimizer's moments of its runs are kept."""
     clock: Callable[[], float] = time.time
 
     def __post_init__(self) -> None:
@@ -79,15 +79,18 @@ class Resident:
         run, spec = self._run(task.run_id, task.spec_cid, task.base_cid)
         base = read(self._get(task.base_cid))
         clips = concatenate([self._shard(cid) for cid in task.shards])
+        moments = self.folder / f"optimizer-{run.run_id}.bin"
         result = train_inner(
             self._get(task.base_cid),
             clips,
-            train_job(spec, run.run_id, task.round, self.identity.address),
+            train_job(spec, task, self.identity.address, first=not moments.exists()),
+            optimizer_state=moments.read_bytes() if moments.exists() else None,
             out_of_time=lambda: self.clock() > task.deadline - 1,
         )
         difference = pseudo_gradient(base.tensors, read(result.end_state).tensors)
         payload = self._compress(run, spec, task.round, difference)
         update_cid = self.store.put(payload)
+        _replace_file(moments, result.optimizer_state)
         receipt = Receipt(
             run_id=run.run_id,
             round=task.round,
@@ -244,13 +247,20 @@ class Resident:
         return self._bytes[cid]
 
 
-def train_job(spec: RunSpec, run_id: int, round_number: int, account: Address) -> TrainJob:
-    """The inner loop's settings; the seed is the account's own for this round."""
-    text = f"tenwings inner {run_id} {round_number} {account}"
+def train_job(spec: RunSpec, task: TrainTask, account: Address, *, first: bool) -> TrainJob:
+    """The inner loop's settings; the seed is the account's own for this round, the warm-up is for its first."""
+    text = f"tenwings inner {task.run_id} {task.round} {account}"
     return TrainJob(
         num_steps=spec.inner.num_steps,
         batch_size=spec.inner.batch_size,
         learning_rate=float(spec.inner.learning_rate),
+        warmup_steps=spec.inner.warmup_steps if first else 0,
         weight_decay=float(spec.inner.weight_decay),
         seed=seed_to_int(hashlib.sha256(text.encode()).digest()),
     )
+
+
+def _replace_file(path: Path, data: bytes) -> None:
+    draft = path.with_suffix(".draft")
+    draft.write_bytes(data)
+    draft.replace(path)

@@ -1,7 +1,8 @@
 """Paired loss scores as integers: what evaluators measure and how their sheets become one number.
 
 Every update is tried alone on the base, at the weight it has in the mean: at full weight one noisy update can hurt
-where the mean of all helps. Its gain is the loss of the base minus the loss with it, on the same clips, timesteps and noise.
+where the mean of all helps. Its gain is the loss of the base minus the loss with it, on the same clips, timesteps and
+noise.
 The seed of those draws comes from a block mined after all receipts were in, so nobody can train for them. From here on
 all numbers are integers (millionths), so that every machine that has the sheets agrees to the last digit.
 """

@@ -74,14 +74,14 @@ def any_update(network: Network) -> bytes:
     """A well-formed payload of noise."""
     shapes = {n: t.shape for n, t in read(network.store.get(network.ledger.run(1).head_cid)).tensors.items()}
     rng = np.random.default_rng(0)
-    return encode({n: rng.normal(size=s).astype(np.float32) for n, s in shapes.items()}, top_k=512)
+    return encode({n: rng.normal(size=s).astype(np.float32) for n, s in shapes.items()}, top_k=1024)
 
 
 def test_every_bad_client_is_refused_with_its_reason_and_the_round_goes_on(network: Network) -> None:
     other = {"blocks.0.not.ours": np.ones((4, 4), np.float32)}
     cases = {
         "not-finite": forged(network, "carol", update=nan_update(any_update(network))),
-        "wrong-shape": forged(network, "carol", update=encode(other, top_k=512)),
+        "wrong-shape": forged(network, "carol", update=encode(other, top_k=1024)),
         "malformed": forged(network, "carol", update=b"not an update"),
         "stale-base": forged(network, "carol", base_digest=bytes(32)),
         "wrong-round": forged(network, "carol", round=99),

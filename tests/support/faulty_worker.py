@@ -40,7 +40,7 @@ def faulty_handler(home: Home, name: str) -> Handler:
 
     faults: Mapping[str, Callable[[Reply], Reply]] = {
         "nan": lambda reply: forge(reply, nan_update(store.get(signed_receipt_from_json(reply["receipt"]).update_cid))),
-        "shape": lambda reply: forge(reply, encode({"alien": np.ones((4, 4), np.float32)}, top_k=512)),
+        "shape": lambda reply: forge(reply, encode({"alien": np.ones((4, 4), np.float32)}, top_k=1024)),
         "stale": lambda reply: forge(reply, base_digest=bytes(32)),
         "signature": lambda reply: {**reply, "receipt": {**reply["receipt"], "signature": "0x" + "11" * 65}},
     }
