@@ -37,7 +37,7 @@ class TrainJob:
     """Fixes batches, noise, timesteps and dropped captions."""
     batch_size: int = 8
     """Clips per step, drawn without replacement until the shard is used up."""
-    learning_rate: float = 2e-3
+    learning_rate: float = 3e-3
     """Step size after the warm-up."""
     warmup_steps: int = 0
     """Steps over which the learning rate climbs linearly."""

@@ -25,7 +25,7 @@ def sample(
     *,
     seed: int,
     num_steps: int = 24,
-    guidance: float = 2.0,
+    guidance: float = 1.5,
     num_frames: int = DEMO_SHAPE.num_frames,
     height: int = DEMO_SHAPE.height,
     width: int = DEMO_SHAPE.width,
@@ -52,7 +52,7 @@ def sample_many(
     *,
     seed: int,
     num_steps: int = 24,
-    guidance: float = 2.0,
+    guidance: float = 1.5,
     shape: VideoShape = DEMO_SHAPE,
     sampler: str = "euler",
 ) -> NDArray[np.uint8]:
