@@ -188,18 +188,19 @@ class RunSpec:
 
     def with_changes(self, changes: Mapping[str, str]) -> RunSpec:
         """A spec with dotted settings replaced, e.g. {"inner.num_steps": "20"}."""
-        spec = self
+        by_section: dict[str, dict[str, str]] = {}
         for dotted, text in changes.items():
             section, _, name = dotted.partition(".")
-            known = {f.name for f in fields(self)} - {"name"}
-            if section not in known or not name:
+            if section not in _SECTIONS or not name:
                 raise ConfigError(
-                    f"unknown setting {dotted!r}; expected SECTION.NAME with SECTION one of {sorted(known)}"
+                    f"unknown setting {dotted!r}; expected SECTION.NAME with SECTION one of {sorted(_SECTIONS)}"
                 )
-            current = getattr(spec, section)
-            changed = _section(type(current), section, {**_jsonable(asdict(current)), name: text})
-            spec = replace(spec, **{section: changed})
-        return spec
+            by_section.setdefault(section, {})[name] = text
+        changed = {
+            section: _section(_SECTIONS[section], section, {**_jsonable(asdict(getattr(self, section))), **new})
+            for section, new in by_section.items()
+        }
+        return replace(self, **changed)
 
 
 _SECTIONS: dict[str, type[Any]] = {

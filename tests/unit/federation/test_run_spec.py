@@ -37,7 +37,8 @@ def test_a_spec_survives_its_bytes_exactly() -> None:
 
 
 def test_the_bytes_are_sorted_json_without_spaces_or_floats() -> None:
-    data = RunSpec().to_bytes()
+    changes = {"gate.max_norm_ratio": "10", "inner.batch_size": "8", "inner.learning_rate": "0.002"}
+    data = RunSpec().with_changes({**changes, "reward.per_round": str(10**20)}).to_bytes()
 
     assert data.startswith(b'{"gate":{"max_norm_ratio":"10"},"inner":{"batch_size":8,')
     assert b'"learning_rate":"0.002"' in data
@@ -70,7 +71,9 @@ def test_zero_has_one_spelling_and_no_sign(text: str) -> None:
 
 
 def test_equal_specs_made_in_python_have_equal_bytes() -> None:
-    assert RunSpec(outer=OuterSpec(alpha=Decimal("1.00"))).to_bytes() == RunSpec().to_bytes()
+    made = [RunSpec(outer=OuterSpec(alpha=Decimal(text))) for text in ("1", "1.00", "1E0")]
+
+    assert {spec.to_bytes() for spec in made} == {made[0].to_bytes()}
 
 
 @pytest.mark.parametrize("value", [0.001, "0.001", "1e-3"])
@@ -88,6 +91,12 @@ def test_a_changed_setting_makes_another_cid_and_leaves_the_rest() -> None:
     assert cids.of(changed.to_bytes()) != cids.of(RunSpec().to_bytes())
 
 
+def test_settings_that_only_fit_together_can_be_changed_together() -> None:
+    changed = RunSpec().with_changes({"reward.trainers_bps": "7000", "reward.evaluators_bps": "3000"})
+
+    assert (changed.reward.trainers_bps, changed.reward.evaluators_bps) == (7_000, 3_000)
+
+
 def test_settings_that_are_left_out_have_their_defaults() -> None:
     assert RunSpec.from_bytes(raw()) == RunSpec()
     assert RunSpec.from_toml("") == RunSpec()
@@ -97,9 +106,9 @@ def test_settings_that_are_left_out_have_their_defaults() -> None:
     ("setting", "value", "message"),
     [
         ("inner.num_steps", "0", "inner.num_steps: expected 1 to 10000, got 0"),
-        ("inner.num_steps", "many", "inner.num_steps: expected an integer such as 14, got 'many'"),
-        ("inner.num_steps", "1.5", "inner.num_steps: expected an integer such as 14, got '1.5'"),
-        ("inner.learning_rate", "fast", "inner.learning_rate: expected a decimal number such as 0.002, got 'fast'"),
+        ("inner.num_steps", "many", "inner.num_steps: expected an integer such as .*, got 'many'"),
+        ("inner.num_steps", "1.5", "inner.num_steps: expected an integer such as .*, got '1.5'"),
+        ("inner.learning_rate", "fast", "inner.learning_rate: expected a decimal number such as .*, got 'fast'"),
         ("inner.learning_rate", "nan", "inner.learning_rate: expected a decimal number"),
         ("inner.learning_rate", "inf", "inner.learning_rate: expected a decimal number"),
         ("inner.learning_rate", "1e99999999", "inner.learning_rate: expected a decimal number"),
