@@ -7,6 +7,7 @@ import hashlib
 import numpy as np
 from numpy.typing import NDArray
 
+from federation.config import RunSpec
 from federation.wire import encode
 from model.checkpoint import Checkpoint, initial, read
 from model.config import ModelConfig
@@ -23,6 +24,18 @@ DOMAIN = Domain(
     chain_id=31337,
     verifying_contract=Address("0x" + "11" * 20),
 )
+SPEC = RunSpec().with_changes(
+    {
+        "inner.num_steps": "14",
+        "wire.top_k": "512",
+        "outer.alpha": "1",
+        "round.min_updates": "2",
+        "reward.per_round": str(100 * 10**18),
+        "reward.trainers_bps": "8000",
+        "reward.evaluators_bps": "2000",
+    }
+)
+"""Pinned where a test's numbers follow from it, whatever the defaults are."""
 SPEC_CID, BASE_CID = cids.of(b"spec"), cids.of(b"base")
 SEED = bytes([7]) * 32
 

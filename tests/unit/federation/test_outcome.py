@@ -9,12 +9,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from federation.config import RunSpec
 from federation.outcome import NO_UPDATE, RoundInputs, counted_accounts, outcome, round_reward
 from model.checkpoint import Checkpoint, read
 from node import cid as cids
 from node.records import ContributionLeaf
-from tests.support.tiny import constant_update, identity, receipt, score, sheet, small_base
+from tests.support.tiny import SPEC, constant_update, identity, receipt, score, sheet, small_base
 
 NAMES = ("alice", "bob", "carol", "dora", "emil")
 IDS = {identity(name).address: number for number, name in enumerate(NAMES, start=1)}
@@ -32,7 +31,7 @@ def inputs(base: Checkpoint, gains: dict[str, int], **changes: Any) -> RoundInpu
     update_cid = cids.of(b"update")
     scores = [score(name, gain) for name, gain in gains.items()]
     found = RoundInputs(
-        spec=RunSpec(),
+        spec=SPEC,
         run_id=1,
         round=1,
         base=base,
@@ -64,7 +63,7 @@ def test_the_next_checkpoint_is_the_base_minus_the_mean_of_the_updates(base: Che
 
 
 def test_alpha_scales_the_step(base: Checkpoint) -> None:
-    spec = RunSpec().with_changes({"outer.alpha": "0.5"})
+    spec = SPEC.with_changes({"outer.alpha": "0.5"})
 
     moved = read(outcome(inputs(base, {"alice": 1, "bob": 1}, spec=spec)).checkpoint)
 
