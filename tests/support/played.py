@@ -200,11 +200,17 @@ class Played:
         """What a passed proposal does: bar a member or let it back in."""
         member = self.ledger.member(identity(name).address)
         assert member is not None
+        self._executed("MemberRegistry", "setActive", {"memberId": member.member_id, "active": active})
+
+    def set_spec(self, spec: RunSpec) -> None:
+        """What a passed proposal does: another spec from the next round on."""
+        self.spec, cid = spec, self.store.put(spec.to_bytes())
+        self._executed("TrainingRuns", "setSpec", {"runId": self.run_id, "specCid": cids.to_bytes(cid)})
+
+    def _executed(self, contract: str, function: str, args: Mapping[str, Any]) -> None:
         timelock = self.ledger.addresses()["TimelockController"]
-        registry = self.ledger._contracts.members
-        self.ledger._write(
-            "set_active", (), lambda tx: registry.set_active(tx.from_contract(timelock), member.member_id, active)
-        )
+        call = self.ledger._contracts.governed()[contract, function]
+        self.ledger._write(function, (), lambda tx: call(tx.from_contract(timelock), args))
         self.mine()
 
     def _receipt(self, name: str, update: bytes, claims: Mapping[str, Any]) -> SignedReceipt:
