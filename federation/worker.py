@@ -28,13 +28,15 @@ def ask(socket: Path, request: Mapping[str, Any]) -> dict[str, Any]:
     try:
         with Client(str(socket), family="AF_UNIX") as connection:
             connection.send_bytes(json.dumps(request).encode())
-            reply = json.loads(connection.recv_bytes())
+            answer = connection.recv_bytes()
     except (OSError, EOFError) as error:
         raise DaemonUnavailable(
             f"expected this node's worker at {socket}, it does not answer ({error}); is the node started?"
         ) from error
-    if not isinstance(reply, dict):
-        raise DaemonUnavailable(f"expected a JSON object from the worker at {socket}, got {type(reply).__name__}")
+    try:
+        reply = _object(answer)
+    except ValueError as error:
+        raise DaemonUnavailable(f"expected a JSON object from the worker at {socket}: {error}") from error
     if "error" in reply:
         raise DaemonUnavailable(f"the worker at {socket} failed: {reply['error']}")
     return reply
@@ -57,10 +59,17 @@ def serve(socket: Path, handle: Handler) -> None:
 
 def _answer(request: bytes, handle: Handler) -> dict[str, Any]:
     try:
-        return handle(json.loads(request))
+        return handle(_object(request))
     except (TenWingsError, ValueError, RuntimeError, ArithmeticError, OSError) as error:
         log.error("request failed: %s", traceback.format_exc())
         return {"error": f"{type(error).__name__}: {error}"}
+
+
+def _object(data: bytes) -> dict[str, Any]:
+    value = json.loads(data)
+    if not isinstance(value, dict):
+        raise ValueError(f"expected a JSON object, got {type(value).__name__}")
+    return value
 
 
 def resident_handler(home: Home, name: str) -> Handler:
