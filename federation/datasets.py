@@ -20,6 +20,9 @@ FOOTAGE_SHARE = 4
 FOOTAGE_SPANS = {"train": (0.0, 0.6), "score": (0.6, 0.8), "heldout": (0.8, 1.0)}
 """Which part of the film each split may show."""
 
+MAX_SEED = 10**15
+"""Every shard's own seed, a thousand times it, still fits 64 bits."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class DatasetPlan:
@@ -37,6 +40,8 @@ class DatasetPlan:
         for name, low in {**lowest, "num_score_clips": FOOTAGE_SHARE, "num_heldout_clips": FOOTAGE_SHARE}.items():
             if getattr(self, name) < low:
                 raise ConfigError(f"{name}: expected at least {low}, got {getattr(self, name)}")
+        if self.seed > MAX_SEED:
+            raise ConfigError(f"seed: expected at most {MAX_SEED}, got {str(self.seed)[:40]}")
 
 
 def build(store: ContentStore, plan: DatasetPlan, tell: Callable[[str], None]) -> tuple[Cid, DatasetManifest]:

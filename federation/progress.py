@@ -55,7 +55,7 @@ def _line(event: Mapping[str, Any]) -> str:
     what = event["event"]
     if what == "committed":
         before, after = event["parent_heldout_loss_micro"], event["heldout_loss_micro"]
-        change = 100 * (after - before) / before
+        change = 100 * (after - before) / max(1, before)
         line = f"[bold]round {event['round']}[/bold] committed: held-out loss {loss(before)} → {loss(after)} "
         line += f"({change:+.1f} %), {event['num_clients']} updates"
         refused = (f"{r['account']}: {r['reason']}: {r['detail']}" for r in event["refusals"])
