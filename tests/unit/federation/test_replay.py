@@ -200,7 +200,7 @@ def test_a_record_of_another_chain_run_or_round_is_refused(played: Played, chang
         redo(played.ledger, played.store.get, 1, 1, cid)
 
 
-@pytest.mark.parametrize("data", [b"", b"{}", b"[" * 50_000, b'{"version":1,"round":1.5}'])
+@pytest.mark.parametrize("data", [b"", b"{}", b"[" * 50_000, b'{"version":1,"round":1.5}'], ids=lambda d: repr(d[:5]))
 def test_bytes_that_are_no_record_are_named_as_the_round_record(played: Played, data: bytes) -> None:
     with pytest.raises(Mismatch, match="round record: expected a round record"):
         redo(played.ledger, played.store.get, 1, 1, played.store.put(data))

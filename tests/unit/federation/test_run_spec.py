@@ -155,6 +155,7 @@ def test_an_enormous_number_is_refused_in_one_short_line() -> None:
         (raw(name="x" * 65), "name: expected 1 to 64 characters"),
         (raw(name=5), "name: expected 1 to 64 characters, got 5"),
     ],
+    ids=lambda value: repr(value)[:40],
 )
 def test_bytes_that_are_no_spec_are_refused_with_the_reason(data: bytes, message: str) -> None:
     with pytest.raises(ConfigError, match=message):

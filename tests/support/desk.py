@@ -1,0 +1,46 @@
+"""A relay without a web server: what `RelayClient` sends goes straight to the twin of the chain."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from node.folder_store import MemoryStore
+from node.identity import Identity
+from node.local_ledger import LocalLedger
+from node.membership import MemberDesk
+from node.records import Action, Ballot, ContributionLeaf, JoinRequest, ProposalStatement, Registration
+
+
+class LedgerRelay:
+    """RelayClient's verbs over a ledger whose sender pays."""
+
+    def __init__(self, ledger: LocalLedger) -> None:
+        self.ledger = ledger
+
+    def join(self, request: JoinRequest, signature: bytes, voucher: bytes) -> int:
+        return self.ledger.join(request, signature, voucher)
+
+    def register_artifact(self, registration: Registration, signature: bytes) -> bytes:
+        return self.ledger.register_artifact(registration, signature)
+
+    def propose(
+        self, statement: ProposalStatement, actions: Sequence[Action], description: str, signature: bytes
+    ) -> int:
+        return self.ledger.propose(statement, actions, description, signature)
+
+    def cast_ballot(self, ballot: Ballot, signature: bytes) -> int:
+        return self.ledger.cast_ballot(ballot, signature)
+
+    def queue(self, proposal_id: int) -> None:
+        self.ledger.queue(proposal_id)
+
+    def execute(self, proposal_id: int) -> None:
+        self.ledger.execute(proposal_id)
+
+    def claim(self, leaf: ContributionLeaf, proof: Sequence[bytes]) -> int:
+        return self.ledger.claim(leaf, proof)
+
+
+def desk_of(who: Identity, ledger: LocalLedger, store: MemoryStore) -> MemberDesk:
+    """A member's desk over the twins."""
+    return MemberDesk(identity=who, ledger=ledger, store=store, relay=LedgerRelay(ledger))  # type: ignore[arg-type]
