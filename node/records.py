@@ -369,6 +369,12 @@ class ShardEntry:
     num_clips: int
     num_bytes: int
 
+    def __post_init__(self) -> None:
+        for text in (self.cid, self.split):
+            _text(text)
+        for number in (self.num_clips, self.num_bytes):
+            _count(number)
+
 
 @dataclass(frozen=True, kw_only=True)
 class DatasetManifest:
@@ -392,9 +398,11 @@ class DatasetManifest:
         try:
             raw = json.loads(data)
             shards = tuple(ShardEntry(**s) for s in raw["shards"])
-            fields = {k: raw[k] for k in ("name", "licence", "attribution")}
-            frames, height, width = raw["clip_shape"]
-        except (ValueError, KeyError, TypeError) as error:
+            fields = {k: _text(raw[k]) for k in ("name", "licence", "attribution")}
+            frames, height, width = map(_count, raw["clip_shape"])
+            if raw["version"] != 1:
+                raise ValueError(f"expected version 1, got {raw['version']!r}")
+        except (ValueError, KeyError, TypeError, RecursionError) as error:
             raise ValueError(f"expected a dataset manifest, got {data[:60]!r}...: {error!r}") from error
         return cls(**fields, clip_shape=(frames, height, width), shards=shards)
 
@@ -402,3 +410,15 @@ class DatasetManifest:
 def shards_of(manifest: DatasetManifest, split: str) -> Sequence[ShardEntry]:
     """The shards of one split, in the manifest's order."""
     return [s for s in manifest.shards if s.split == split]
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise ValueError(f"expected text, got {value!r}")
+    return value
+
+
+def _count(value: Any) -> int:
+    if not isinstance(value, int) or isinstance(value, bool) or value < 0:
+        raise ValueError(f"expected a number of at least 0, got {value!r}")
+    return value
