@@ -62,7 +62,7 @@ def _judge(number: int, what: str, check: Callable[[], Mapping[str, Any]]) -> Ve
     try:
         found = check()
     except Mismatch as mismatch:
-        return Verdict(round=number, what=what, holds=False, subject=mismatch.subject, detail=mismatch.detail)
+        return Verdict(round=number, what=what, holds=False, subject=mismatch.subject, detail=mismatch.finding)
     return replace(Verdict(round=number, what=what, holds=True), **found)
 
 

@@ -29,7 +29,7 @@ class Mismatch(Refused):
     """A recorded thing that is not what its inputs make."""
 
     def __init__(self, subject: str, detail: str) -> None:
-        self.subject = subject
+        self.subject, self.finding = subject, detail
         super().__init__("disagrees", f"{subject}: {detail}")
 
 
