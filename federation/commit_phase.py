@@ -13,7 +13,7 @@ from federation.coordinator import Coordinator, RoundContext, RoundFailed
 from federation.exchange import Answer, Patience, exchange
 from federation.gate import Refused
 from federation.messages import CosignTask, HeldoutTask, Task
-from federation.outcome import Outcome, RoundInputs, outcome, round_reward
+from federation.outcome import Outcome, RoundInputs, TooFewUpdates, outcome, round_reward
 from federation.scoring_phase import Scored
 from node.errors import LedgerRefused, SignatureInvalid
 from node.proofs import contribution_tree
@@ -79,8 +79,10 @@ def _outcome(ctx: RoundContext, receipts: Sequence[SignedReceipt], scored: Score
     )
     try:
         return outcome(inputs)
-    except ValueError as error:
+    except TooFewUpdates as error:
         raise RoundFailed("too-few-updates", str(error)) from error
+    except ValueError as error:
+        raise RoundFailed("bad-aggregate", str(error)) from error
 
 
 def _harmful(ctx: RoundContext, result: Outcome) -> list[Refusal]:

@@ -43,9 +43,9 @@ class ModelSpec:
 class InnerSpec:
     """What a trainer does between two rounds: AdamW steps on its own shard."""
 
-    num_steps: int = 14
+    num_steps: int = 15
     batch_size: int = 8
-    learning_rate: Decimal = Decimal("0.002")
+    learning_rate: Decimal = Decimal("0.003")
     warmup_steps: int = 3
     """Steps over which the learning rate climbs in a trainer's first round; later rounds go on with its moments."""
     weight_decay: Decimal = Decimal("0.01")

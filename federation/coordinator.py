@@ -49,6 +49,8 @@ class Coordinator:
     journal: Journal
     run_id: int
     progress: Progress
+    key_digest: Callable[[bytes], bytes] | None = None
+    """sha256 of a node's public key as the Grid gives it; None where nodes have no keys (a Grid in one process)."""
     clock: Callable[[], float] = time.time
     sleep: Callable[[float], None] = time.sleep
 
@@ -57,13 +59,17 @@ class Coordinator:
         give_up = self.clock() + NODES_WAIT_SECONDS
         while True:
             members = {m.account: m for m in self.ledger.members() if m.active and m.roles & role}
-            online = {n.node_id: members[Address(n.name)] for n in self.grid.get_nodes() if n.name in members}
-            chosen = _one_node_each(online)
+            known = [(node, members[Address(node.name)]) for node in self.grid.get_nodes() if node.name in members]
+            chosen = _one_node_each({n.node_id: m for n, m in known if self._is_members_key(n.public_key, m)})
             if len(chosen) >= at_least:
                 return chosen
             if self.clock() > give_up:
                 raise RoundFailed("too-few-nodes", f"expected {at_least} {role.name} nodes online, got {len(chosen)}")
             self.sleep(0.5)
+
+    def _is_members_key(self, public_key: bytes, member: Member) -> bool:
+        """Does the node hold the key that its member has bound on chain?"""
+        return self.key_digest is None or self.key_digest(public_key) == member.node_key_digest
 
     def member(self, account: Address) -> Member:
         """Raises RoundFailed when the account is not (or no longer) registered."""

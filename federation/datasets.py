@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from model.data import footage, worlds
-from model.data.clips import Clips, concatenate, shuffled
+from model.data.clips import Clips
+from model.data.mixture import mixed_clips
 from model.data.shards import pack
 from model.job import DEMO_SHAPE, VideoShape
 from node.errors import ConfigError
@@ -15,8 +16,8 @@ from node.records import Cid, DatasetManifest, ShardEntry
 
 LICENCE = "CC-BY-3.0"
 """Of the footage; the procedural clips are CC0."""
-FOOTAGE_SHARE = 4
-"""One clip in this many is footage."""
+MIN_CLIPS = 4
+"""With fewer a shard would hold no footage."""
 FOOTAGE_SPANS = {"train": (0.0, 0.6), "score": (0.6, 0.8), "heldout": (0.8, 1.0)}
 """Which part of the film each split may show."""
 
@@ -36,8 +37,8 @@ class DatasetPlan:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        lowest = {"num_train_shards": 1, "clips_per_shard": FOOTAGE_SHARE, "seed": 0}
-        for name, low in {**lowest, "num_score_clips": FOOTAGE_SHARE, "num_heldout_clips": FOOTAGE_SHARE}.items():
+        lowest = {"num_train_shards": 1, "clips_per_shard": MIN_CLIPS, "seed": 0}
+        for name, low in {**lowest, "num_score_clips": MIN_CLIPS, "num_heldout_clips": MIN_CLIPS}.items():
             if getattr(self, name) < low:
                 raise ConfigError(f"{name}: expected at least {low}, got {getattr(self, name)}")
         if self.seed > MAX_SEED:
@@ -67,7 +68,4 @@ def _splits(plan: DatasetPlan) -> Iterator[tuple[str, Clips]]:
     sizes += [("score", plan.num_score_clips), ("heldout", plan.num_heldout_clips)]
     for index, (split, size) in enumerate(sizes):
         seed = plan.seed * 1000 + index
-        num_real = size // FOOTAGE_SHARE
-        real = footage.make_clips(num_clips=num_real, seed=seed, shape=plan.shape, span=FOOTAGE_SPANS[split])
-        made = worlds.make_clips(num_clips=size - num_real, seed=seed, shape=plan.shape)
-        yield split, shuffled(concatenate([real, made]), seed=seed)
+        yield split, mixed_clips(num_clips=size, seed=seed, shape=plan.shape, span=FOOTAGE_SPANS[split])

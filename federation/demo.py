@@ -37,7 +37,7 @@ from node.wiring import COORDINATOR, open_ledger, open_store
 
 CAST = {"alice": "trainer", "bruno": "trainer", "chen": "trainer", "dora": "evaluator", "emeka": "evaluator"}
 PROMPT = "a red ball bounces on a white background"
-VOTED = {"inner.num_steps": "18"}
+VOTED = {"inner.num_steps": "20"}
 BALLOTS = {"alice": Support.FOR, "bruno": Support.FOR, "dora": Support.FOR, "emeka": Support.AGAINST}
 WAIT_SECONDS = 120.0
 
@@ -80,9 +80,7 @@ def run_demo(home: Home, plan: DemoPlan, out: Out) -> None:
         raise ConfigError(
             f"expected no network running in {home.root}; `tenwings down` stops it, or choose another --home"
         )
-    if home.deployment.exists():
-        out.say(f"starting afresh: the last demo's state in {home.root} is removed")
-        shutil.rmtree(home.root)
+    _start_afresh(home, out)
     stage = _Stage(home=home, plan=plan, out=out)
     finished = False
     try:
@@ -91,6 +89,20 @@ def run_demo(home: Home, plan: DemoPlan, out: Out) -> None:
     finally:
         if not (finished and plan.keep):
             down(home)
+
+
+def _start_afresh(home: Home, out: Out) -> None:
+    """Remove what an earlier demo left; a state folder that is not a demo's is never touched."""
+    marker = home.root / "demo"
+    if any(path.is_file() for path in home.root.rglob("*")):
+        if not marker.exists():
+            raise ConfigError(
+                f"expected an empty state folder or an earlier demo's, {home.root} is neither; see --home"
+            )
+        out.say(f"starting afresh: the last demo's state in {home.root} is removed")
+        shutil.rmtree(home.root)
+    home.require()
+    marker.touch()
 
 
 def _play(stage: _Stage) -> None:

@@ -14,7 +14,7 @@ from typing import Any
 from flwr.app import Message
 from flwr.serverapp import Grid
 
-from federation.gate import Refused
+from federation.gate import REASONS, Refused
 from federation.messages import MalformedMessage, Task, pack, task_to_json, unpack
 
 POLL_SECONDS = 0.3
@@ -104,7 +104,8 @@ def _content(reply: Message) -> Mapping[str, Any]:
     except MalformedMessage as error:
         raise Refused("malformed", str(error)) from error
     if "refused" in content:
-        raise Refused("client-error", f"the node declined: {content['refused']}: {content.get('detail')}")
+        reason, detail = str(content["refused"]), f"the node declined: {content.get('detail')}"
+        raise Refused(reason, detail) if reason in REASONS else Refused("client-error", f"{reason}: {detail}")
     return content
 
 

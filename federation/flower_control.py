@@ -125,7 +125,7 @@ class Federation:
                 node_id=n.node_id,
                 name=n.name,
                 status=n.status,
-                key_digest=_pem_digest(n.public_key),
+                key_digest=pem_digest(n.public_key),
                 online_until=n.online_until,
             )
             for n in answer.nodes_info
@@ -194,7 +194,8 @@ def _key_digest(key: ec.EllipticCurvePublicKey) -> bytes:
     return hashlib.sha256(key.public_bytes(serialization.Encoding.DER, form)).digest()
 
 
-def _pem_digest(pem: bytes) -> bytes:
+def pem_digest(pem: bytes) -> bytes:
+    """sha256 of a node's public key in SubjectPublicKeyInfo DER, as its member has bound it on chain."""
     key = serialization.load_pem_public_key(pem)
     assert isinstance(key, ec.EllipticCurvePublicKey)
     return _key_digest(key)

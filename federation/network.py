@@ -131,7 +131,13 @@ def require_free_name(name: str) -> None:
 def _base_services(home: Home, ports: Ports) -> list[Service]:
     return [
         anvil_service(home, ports.chain, after=()),
-        sidecar_service(home, COORDINATOR, api_port=0, swarm_port=_swarm_port(home, COORDINATOR), after=()),
+        sidecar_service(
+            home,
+            COORDINATOR,
+            api_port=_kept_port(home, COORDINATOR, "api"),
+            swarm_port=_kept_port(home, COORDINATOR, "swarm"),
+            after=(),
+        ),
         *superlink_services(home, ports.superlink),
     ]
 
@@ -147,7 +153,9 @@ def node_services(home: Home, name: str) -> list[Service]:
     """A member's three processes."""
     config = {"home": str(home.root), "member": name}
     return [
-        sidecar_service(home, name, api_port=0, swarm_port=_swarm_port(home, name), after=()),
+        sidecar_service(
+            home, name, api_port=_kept_port(home, name, "api"), swarm_port=_kept_port(home, name, "swarm"), after=()
+        ),
         worker_service(home, name, after=(f"ipfs-{name}",)),
         supernode_service(home, name, Ports.of(home).superlink_address, config, after=()),
     ]
@@ -165,9 +173,9 @@ def worker_service(home: Home, name: str, after: tuple[str, ...] = ()) -> Servic
     )
 
 
-def _swarm_port(home: Home, node: str) -> int:
-    """A port of its own for each IPFS node, kept over restarts."""
-    path = home.ipfs(node) / "swarm_port"
+def _kept_port(home: Home, node: str, kind: str) -> int:
+    """A port of an IPFS node, kept over restarts: others hold its address."""
+    path = home.ipfs(node) / f"{kind}_port"
     if not path.exists():
         write_atomically(path, str(free_port()))
     return int(path.read_text())

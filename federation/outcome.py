@@ -25,6 +25,10 @@ Tensors = dict[str, NDArray[np.float32]]
 NO_UPDATE = bytes(32)
 
 
+class TooFewUpdates(ValueError):
+    """Fewer updates help than the spec's minimum."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class RoundInputs:
     """Everything that decides a round, all of it named in the round record."""
@@ -60,11 +64,11 @@ def counted_accounts(scores: Iterable[UpdateScore]) -> tuple[Address, ...]:
 
 
 def outcome(inputs: RoundInputs) -> Outcome:
-    """Scores, next checkpoint and leaves. Raises ValueError when fewer updates count than the spec's minimum."""
+    """Scores, next checkpoint and leaves. Raises TooFewUpdates, or ValueError when the mean is not finite."""
     scores = median_scores(inputs.sheets)
     counted = counted_accounts(scores)
     if len(counted) < inputs.spec.round.min_updates:
-        raise ValueError(f"expected at least {inputs.spec.round.min_updates} updates that help, got {len(counted)}")
+        raise TooFewUpdates(f"expected at least {inputs.spec.round.min_updates} updates that help, got {len(counted)}")
     shapes = {name: tensor.shape for name, tensor in inputs.base.tensors.items()}
     norms: dict[str, float] = {account: update_norm(inputs.updates[account]) for account in counted}
     mean = aggregate(lambda account: inputs.updates[Address(account)], norms, shapes)

@@ -23,6 +23,7 @@ from federation.outer import outer_rule
 from federation.pseudo_gradient import pseudo_gradient
 from federation.receipts import sign_receipt, sign_sheet
 from federation.scoring import paired_score, scoring_seed, seed_to_int, to_micro
+from federation.wire import max_payload_bytes
 from model.checkpoint import Checkpoint, Tensors, from_numpy, read
 from model.data.clips import Clips, concatenate
 from model.data.shards import unpack
@@ -169,7 +170,8 @@ class Resident:
             base_cid=task.base_cid,
         )
         shapes = {name: tensor.shape for name, tensor in base.tensors.items()}
-        update = check_update(self.store.get(signed.update_cid), shapes, spec.wire.top_k)
+        limit = max_payload_bytes(shapes, top_k=spec.wire.top_k)
+        update = check_update(self.store.get(signed.update_cid, max_bytes=limit), shapes, spec.wire.top_k)
         stepped = outer_rule(spec.outer.strategy)(base.tensors, update, weight)
         return from_numpy(stepped, base.config)
 

@@ -42,7 +42,12 @@ def run_rounds(c: Coordinator, num_rounds: int) -> None:
                     f"round {ctx.number} failed {failures} times in a row, the last time with {failure}; "
                     "look at `tenwings status`, then run `tenwings train` again"
                 ) from failure
-    cut_epoch(c)
+    try:
+        cut_epoch(c)
+    except RoundFailed as failure:
+        raise RunStopped(
+            f"the rounds are committed, the merit epoch is not: {failure}; train again to cut it"
+        ) from failure
 
 
 def play(ctx: RoundContext, target: int) -> RoundRecord:

@@ -19,7 +19,7 @@ class SampleRequest:
     prompt: str
     seed: int = 0
     num_steps: int = 24
-    guidance: float = 2.0
+    guidance: float = 1.5
 
 
 def sample_video(

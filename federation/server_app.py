@@ -13,6 +13,7 @@ from flwr.app import Context
 from flwr.serverapp import Grid, ServerApp
 
 from federation.coordinator import Coordinator
+from federation.flower_control import pem_digest
 from federation.journal import Journal
 from federation.messages import HeldoutTask, task_to_json
 from federation.rounds import run_rounds
@@ -61,6 +62,7 @@ def main(grid: Grid, context: Context) -> None:
         journal=Journal(path=home.run(run_id) / "journal.json"),
         run_id=run_id,
         progress=progress,
+        key_digest=pem_digest,
     )
     try:
         run_rounds(coordinator, int(str(config["num-rounds"])))

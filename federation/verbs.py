@@ -166,7 +166,7 @@ def sample(
     out: Annotated[Path, typer.Option(help="MP4 file; a PNG contact sheet is put beside it.")] = Path("sample.mp4"),
     seed: Annotated[int, typer.Option(help="Of the noise.")] = 0,
     steps: Annotated[int, typer.Option(help="Solver steps.")] = 24,
-    guidance: Annotated[float, typer.Option(help="Classifier-free guidance scale.")] = 2.0,
+    guidance: Annotated[float, typer.Option(help="Classifier-free guidance scale.")] = 1.5,
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:

@@ -266,7 +266,7 @@ class MeritLeaf:
     account: Address
     merit: int
     weight: int
-    """Voting weight: the capped square root of merit."""
+    """Voting weight: the square root of merit."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -24,7 +24,7 @@ def open_identity(home: Home, name: str) -> Identity:
     member = home.member(name)
     if not member.keystore.exists():
         raise ConfigError(f"expected a keystore at {member.keystore}, there is none; run `tenwings join {name}`")
-    return load_keystore(member.keystore, read_password(member.password))
+    return load_keystore(member.keystore, read_password(member.password if member.password.exists() else None))
 
 
 def open_ledger(home: Home, identity: Identity | None = None) -> Ledger:

@@ -119,7 +119,8 @@ def test_each_node_gets_its_task_and_a_message_outlives_the_deadline() -> None:
     ("reply", "reason", "detail"),
     [
         (broken, "client-error", "code 7: out of memory"),
-        (says(refused="stale-base", detail="expected the head"), "client-error", "stale-base: expected the head"),
+        (says(refused="stale-base", detail="expected the head"), "stale-base", "the node declined: expected the head"),
+        (says(refused="too-hot", detail="fans"), "client-error", "too-hot: the node declined: fans"),
         (says(refused=None), "client-error", "the node declined"),
         (raw(RecordDict()), "malformed", "expected one JSON object"),
         (raw(RecordDict({"tenwings": ConfigRecord({"json": "[1]"})})), "malformed", "expected a JSON object"),

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from model.data import footage
-from model.data.demo import demo_shards, mixed_clips
+from model.data.mixture import mixed_clips
 from model.data.video import contact_sheet, write_mp4
 from model.data.worlds import make_clips
 from model.job import DEMO_SHAPE, VideoShape
@@ -62,11 +62,11 @@ def test_a_part_shorter_than_a_clip_is_refused() -> None:
         footage.make_clips(num_clips=1, seed=0, span=(0.0, 0.03))
 
 
-def test_demo_shards_differ_and_hold_both_kinds_of_data() -> None:
-    shards, heldout = demo_shards(num_trainers=2, clips_per_shard=8, num_heldout=4)
-    assert [len(part) for part in (*shards, heldout)] == [8, 8, 4]
-    assert not np.array_equal(shards[0].frames, shards[1].frames)
-    assert len(set(shards[0].attributions)) == 2
+def test_a_mixture_holds_both_kinds_of_data_and_differs_by_seed() -> None:
+    one, two = (mixed_clips(num_clips=8, seed=seed) for seed in (1, 2))
+    assert len(one) == len(two) == 8
+    assert not np.array_equal(one.frames, two.frames)
+    assert len(set(one.attributions)) == 2
     assert len(set(mixed_clips(num_clips=4, seed=0, footage_share=0.0).attributions)) == 1
     assert set(mixed_clips(num_clips=2, seed=0, footage_share=1.0).attributions) == {footage.ATTRIBUTION}
 
