@@ -98,7 +98,8 @@ def _round(
     commit = state.commit
     _check_chain(ledger, events, run, commit)
     record = replay.load_record(fetch, commit)
-    as_of = MembersAt(ledger, events, state.block_number)
+    committed = next(e for e in _of(events, "RoundCommitted", run.run_id) if e.args["round"] == number)
+    as_of = MembersAt(ledger, events, (committed.block_number, committed.log_index))
     _, result = replay.redo(as_of, fetch, run.run_id, number, commit.record_cid)
     stored = replay.fetch_as(fetch, commit.checkpoint_cid, "checkpoint")
     if stored != result.checkpoint:
@@ -165,11 +166,12 @@ def _payouts(
 
 
 class MembersAt:
-    """The ledger with its members as they were at a block: later joins and bars do not rewrite history."""
+    """The ledger with its members as they were just before a log: later joins and bars do not rewrite history."""
 
-    def __init__(self, ledger: Ledger, events: Sequence[Event], block_number: int) -> None:
+    def __init__(self, ledger: Ledger, events: Sequence[Event], position: tuple[int, int]) -> None:
+        """`position`: block number and log index."""
         self._ledger = ledger
-        self._members = {m.account: m for m in _members_at(ledger, events, block_number)}
+        self._members = {m.account: m for m in _members_at(ledger, events, position)}
 
     def members(self) -> Sequence[Member]:
         return list(self._members.values())
@@ -181,13 +183,10 @@ class MembersAt:
         return getattr(self._ledger, name)
 
 
-def _members_at(ledger: Ledger, events: Sequence[Event], block_number: int) -> Iterator[Member]:
-    joined = {e.args["memberId"] for e in events if e.name == "MemberJoined" and e.block_number <= block_number}
-    active = {
-        e.args["memberId"]: bool(e.args["active"])
-        for e in events
-        if e.name == "MemberActiveSet" and e.block_number <= block_number
-    }
+def _members_at(ledger: Ledger, events: Sequence[Event], position: tuple[int, int]) -> Iterator[Member]:
+    earlier = [e for e in events if (e.block_number, e.log_index) < position]
+    joined = {e.args["memberId"] for e in earlier if e.name == "MemberJoined"}
+    active = {e.args["memberId"]: bool(e.args["active"]) for e in earlier if e.name == "MemberActiveSet"}
     for member in ledger.members():
         if member.member_id in joined:
             yield replace(member, active=active.get(member.member_id, True))

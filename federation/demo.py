@@ -6,9 +6,11 @@ between two rounds changes the spec, rewards are claimed by proof, a video is sa
 
 from __future__ import annotations
 
+import json
 import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,7 +24,8 @@ from federation.plots import Curve, plot_losses
 from federation.progress import watch
 from federation.proposals import propose_spec
 from federation.runs import create_run, train
-from federation.sampling import SampleRequest, sample_video
+from federation.sampling import SampleRequest, sample_videos
+from federation.server_app import progress_path
 from federation.verbs import audit_run
 from node.cli import open_desk, open_relay
 from node.config import Home
@@ -36,7 +39,12 @@ from node.stack import group_status
 from node.wiring import COORDINATOR, open_ledger, open_store
 
 CAST = {"alice": "trainer", "bruno": "trainer", "chen": "trainer", "dora": "evaluator", "emeka": "evaluator"}
-PROMPT = "a red ball bounces on a white background"
+PROMPTS = (
+    "a red ball moves behind a pillar on a mint background",
+    "a blue ball bounces on a navy background",
+    "a green square falls on a cream background",
+    "a rabbit on green grass",
+)
 VOTED = {"inner.num_steps": "20"}
 BALLOTS = {"alice": Support.FOR, "bruno": Support.FOR, "dora": Support.FOR, "emeka": Support.AGAINST}
 WAIT_SECONDS = 120.0
@@ -145,9 +153,11 @@ def _found(stage: _Stage) -> int:
 
 
 def start_nodes(stage: _Stage) -> None:
-    """Start every member's node."""
-    for name in CAST:
-        start_node(stage.home, name, attached=not stage.plan.keep)
+    """Start every member's node, side by side."""
+    with ThreadPoolExecutor(len(CAST)) as pool:
+        started = [pool.submit(start_node, stage.home, name, attached=not stage.plan.keep) for name in CAST]
+        for future in started:
+            future.result()
 
 
 def _vote(stage: _Stage, run_id: int) -> None:
@@ -195,10 +205,10 @@ def _show(stage: _Stage, run_id: int) -> dict[str, Any]:
     curve = loss_curve(stage.home, run_id)
     folder = stage.plan.out
     folder.mkdir(parents=True, exist_ok=True)
-    sheet, cid = sample_video(stage.home, run_id, None, SampleRequest(prompt=PROMPT), folder / "sample.mp4")
+    sheet, cid = sample_videos(stage.home, run_id, None, SampleRequest(prompts=PROMPTS), folder / "sample.mp4")
     plot = folder / "loss.png"
     plot_losses(curve, plot)
-    stage.out.say(f'  "{PROMPT}": {folder / "sample.mp4"}, {sheet}; losses: {plot}')
+    stage.out.say(f'  "{PROMPTS[0]}": {folder / "sample.mp4"}\n  with three more prompts: {sheet}\n  losses: {plot}')
     return {"losses_micro": list(curve.losses_micro), "checkpoint": cid}
 
 
@@ -234,10 +244,6 @@ def _finish(stage: _Stage, run_id: int, summary: Mapping[str, Any], seconds: flo
 
 def round_parts(home: Home, run_id: int) -> dict[str, float]:
     """Seconds of all rounds by part, from the coordinator's progress file."""
-    import json
-
-    from federation.server_app import progress_path
-
     parts: dict[str, float] = {}
     for line in progress_path(home, run_id).read_text().splitlines():
         event = json.loads(line)

@@ -54,6 +54,13 @@ class FeedbackFile:
         self._save(_Saved(round=round_number, buffer=feedback.to_bytes(), payload=payload))
         return payload
 
+    def last_payload(self) -> bytes:
+        """The update that was made last. Raises ValueError when there is none."""
+        saved = self._load()
+        if saved is None:
+            raise ValueError(f"{self.path}: expected an error feedback file, there is none")
+        return saved.payload
+
     def _buffer(self, saved: _Saved, difference: Tensors) -> ErrorFeedback:
         """The saved buffer; a fresh one when it belongs to tensors of other shapes."""
         decay, top_k = float(self.wire.error_decay), self.wire.top_k

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
+from federation.aggregate import update_norm
 from federation.config import RunSpec
-from federation.gate import Refused, check_member, check_receipt, check_sheet_covers, check_update
+from federation.gate import Refused, check_member, check_receipt, check_sheet_covers, check_update, outside_norm
 from federation.merit import epoch_leaves
 from federation.outcome import Outcome, RoundInputs, outcome, round_reward
 from federation.receipts import check_sheet
@@ -114,6 +115,9 @@ def gather(ledger: Ledger, fetch: Fetch, record: RoundRecord) -> RoundInputs:
             raise
         except Refused as refused:
             raise Mismatch(subject, str(refused)) from refused
+    norms = {account: update_norm(update) for account, update in updates.items()}
+    for account, too_far in outside_norm(norms, spec.gate.max_norm_ratio).items():
+        raise Mismatch(f"update of {account}", str(too_far))
     return RoundInputs(
         spec=spec,
         run_id=record.run_id,
@@ -150,6 +154,8 @@ def _each_once(what: str, accounts: Sequence[Address]) -> None:
 def load_sheets(ledger: Ledger, fetch: Fetch, record: RoundRecord) -> list[ScoreSheet]:
     """The record's score sheets, signatures, coverage and seed checked. Raises Mismatch."""
     _each_once("score sheets", [s.account for s in record.sheets])
+    if len(record.sheets) < (quorum := ledger.run(record.run_id).params.quorum):
+        raise Mismatch("score sheets", f"expected at least {quorum}, got {len(record.sheets)}")
     try:
         block = ledger.block_at(record.seed_block_number)
     except ValueError as error:

@@ -8,6 +8,7 @@ refused.
 from __future__ import annotations
 
 import hashlib
+import json
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -78,6 +79,10 @@ class Resident:
     def train(self, task: TrainTask) -> Reply:
         """Inner steps on the leased shards; the update goes to IPFS, the signed receipt into the reply."""
         run, spec = self._run(task.run_id, task.spec_cid, task.base_cid)
+        lease = _Lease.of(self.folder, task)
+        if (earlier := lease.answered()) is not None:
+            self.store.put(self._feedback(run, spec).last_payload())
+            return earlier
         base = read(self._get(task.base_cid))
         clips = concatenate([self._shard(cid) for cid in task.shards])
         moments = self.folder / f"optimizer-{run.run_id}.bin"
@@ -105,11 +110,13 @@ class Resident:
             end_loss_micro=to_micro(result.end_loss),
         )
         signed = sign_receipt(self.identity, self.ledger.domain("TrainingRuns"), receipt, update_cid)
-        return {"receipt": to_json(signed)}
+        return lease.answer({"receipt": to_json(signed)})
+
+    def _feedback(self, run: RunState, spec: RunSpec) -> FeedbackFile:
+        return FeedbackFile(path=self.folder / f"feedback-{run.run_id}.bin", wire=spec.wire)
 
     def _compress(self, run: RunState, spec: RunSpec, round_number: int, difference: Tensors) -> bytes:
-        file = FeedbackFile(path=self.folder / f"feedback-{run.run_id}.bin", wire=spec.wire)
-        return file.compress(
+        return self._feedback(run, spec).compress(
             difference,
             round_number=round_number,
             was_counted=lambda number, digest: self._counted(run, number, digest),
@@ -247,6 +254,31 @@ class Resident:
                 self._bytes.pop(next(iter(self._bytes)))
             self._bytes[cid] = self.store.get(cid)
         return self._bytes[cid]
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Lease:
+    """A train task and its answer on disk: asked twice for the same work, a node hands in the same update."""
+
+    path: Path
+    key: list[Any]
+
+    @classmethod
+    def of(cls, folder: Path, task: TrainTask) -> _Lease:
+        key = [task.run_id, task.round, task.spec_cid, task.base_cid, *task.shards]
+        return cls(path=folder / f"lease-{task.run_id}.json", key=key)
+
+    def answered(self) -> Reply | None:
+        """The reply that was given to this very lease before."""
+        try:
+            saved = json.loads(self.path.read_bytes())
+        except (FileNotFoundError, ValueError):
+            return None
+        return dict(saved["reply"]) if saved["lease"] == self.key else None
+
+    def answer(self, reply: Reply) -> Reply:
+        _replace_file(self.path, json.dumps({"lease": self.key, "reply": reply}).encode())
+        return reply
 
 
 def train_job(spec: RunSpec, task: TrainTask, account: Address, *, first: bool) -> TrainJob:

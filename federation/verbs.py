@@ -12,7 +12,7 @@ from node.cli import AsOption, RunOption, open_desk
 from node.config import Home
 from node.console import HomeOption, JsonOption, Out, find_home, loss, short, verb
 from node.errors import AuditFailed, ConfigError
-from node.records import ArtifactKind, Cid
+from node.records import ArtifactKind
 
 data_app = typer.Typer(help="Datasets.", no_args_is_help=True)
 
@@ -171,10 +171,11 @@ def sample(
     as_json: JsonOption = False,
 ) -> None:
     """Sample a video from a checkpoint."""
-    from federation.sampling import SampleRequest, sample_video
+    from federation.sampling import SampleRequest, sample_videos
+    from node.cid import parse
 
-    request = SampleRequest(prompt=prompt, seed=seed, num_steps=steps, guidance=guidance)
-    sheet, cid = sample_video(find_home(home), run, Cid(checkpoint) if checkpoint else None, request, out)
+    request = SampleRequest(prompts=[prompt], seed=seed, num_steps=steps, guidance=guidance)
+    sheet, cid = sample_videos(find_home(home), run, parse(checkpoint) if checkpoint else None, request, out)
     Out(as_json=as_json).result(
         {"video": str(out), "contact_sheet": str(sheet), "checkpoint": cid},
         escape(f"{out} and {sheet} from {short(cid)}"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from node.chain import ChainLedger
-from node.config import Home
+from node.config import Home, checked_member_name
 from node.deployment import Deployment
 from node.errors import ConfigError
 from node.identity import Identity, load_keystore, read_password
@@ -21,9 +21,11 @@ IPFS_TOKEN_VARIABLE = "IPFS_API_TOKEN"
 
 def open_identity(home: Home, name: str) -> Identity:
     """The identity kept for a member. Raises ConfigError when there is none."""
+    home.require()
+    keystore = home.root / "members" / checked_member_name(name) / "keystore.json"
+    if not keystore.exists():  # looked for without making the member's folder
+        raise ConfigError(f"expected a keystore at {keystore}, there is none; run `tenwings join {name}`")
     member = home.member(name)
-    if not member.keystore.exists():
-        raise ConfigError(f"expected a keystore at {member.keystore}, there is none; run `tenwings join {name}`")
     return load_keystore(member.keystore, read_password(member.password if member.password.exists() else None))
 
 

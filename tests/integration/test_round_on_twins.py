@@ -11,11 +11,12 @@ import pytest
 
 from federation.audit import Verdict, audit
 from federation.coordinator import RunStopped
+from federation.messages import TrainTask
 from federation.rounds import run_rounds
 from federation.wire import encode
 from model.checkpoint import read
 from node.proofs import claim_proof
-from node.records import Cid
+from node.records import Cid, DatasetManifest, shards_of
 from node.round_record import RoundRecord
 from tests.support import faulty_worker
 from tests.support.faulty_worker import nan_update
@@ -149,6 +150,21 @@ def test_a_coordinator_killed_after_training_does_not_ask_for_it_again(network: 
     assert len(asked) == 3
     assert network.ledger.run(network.run_id).head_round == 1
     assert failing(network) == []
+
+
+def test_a_node_asked_twice_for_one_lease_hands_in_the_same_update(network: Network) -> None:
+    run = network.ledger.run(network.run_id)
+    artifact = network.ledger.artifact(run.params.dataset_digest)
+    assert artifact is not None
+    shard = shards_of(DatasetManifest.from_bytes(network.store.get(artifact.cid)), "train")[0].cid
+    lease = {"run_id": run.run_id, "round": 1, "spec_cid": run.spec_cid, "base_cid": run.head_cid, "shards": [shard]}
+    task = TrainTask(**lease, deadline=network.clock.seconds() + 60)
+
+    first = network.resident("alice").handle(task)["receipt"]
+    network.residents.clear()
+    second = network.resident("alice").handle(task)["receipt"]
+
+    assert second == first
 
 
 def test_too_few_updates_close_the_round_as_failed_and_the_head_stays(network: Network) -> None:
