@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from flwr.app import MessageType
 
 from federation import replay
 from federation.coordinator import Coordinator, RoundContext, RoundFailed
-from federation.exchange import Answer, Patience, exchange
+from federation.exchange import Answer, Patience, exchange, longest_work
 from federation.gate import Refused
 from federation.messages import CosignTask, HeldoutTask, Task
 from federation.outcome import Outcome, RoundInputs, TooFewUpdates, outcome, round_reward
@@ -115,16 +116,26 @@ def commit(ctx: RoundContext, record: RoundRecord) -> None:
     task = CosignTask(run_id=ctx.run.run_id, round=ctx.number, record_cid=record_cid)
     domain = c.ledger.domain("TrainingRuns")
     ctx.tell("cosigning", record_cid=record_cid)
-    signatures = cosign(
+    cosigned = cosign(
         c, task, MessageType.EVALUATE, ctx.run.params.quorum, ctx.spec.round.cosign_deadline_seconds,
         lambda signature: signer(domain, statement, signature),
     )  # fmt: skip
-    started = ctx.time_part("cosign", started)
+    started = ctx.time_part("cosign", started, cosigned.work_ms)
     try:
-        c.ledger.commit_round(statement, signatures)
+        c.ledger.commit_round(statement, cosigned.signatures)
     except LedgerRefused as error:
         raise RoundFailed("commit-refused", str(error)) from error
     ctx.time_part("chain", started)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cosigned:
+    """What the co-signing phase gathered."""
+
+    signatures: Sequence[bytes]
+    """In ascending order of the signers' addresses, as the chain wants them."""
+    work_ms: int
+    """Milliseconds that the slowest co-signer worked."""
 
 
 def cosign(
@@ -134,8 +145,8 @@ def cosign(
     quorum: int,
     deadline_seconds: float,
     recover: Callable[[bytes], Address],
-) -> list[bytes]:
-    """Signatures of at least `quorum` evaluators, in the chain's order. Raises RoundFailed("no-quorum")."""
+) -> Cosigned:
+    """Signatures of at least `quorum` evaluators. Raises RoundFailed("no-quorum")."""
     nodes = c.nodes(Role.EVALUATOR, quorum)
     patience = Patience(enough=max(quorum, len(nodes) - 1), grace_seconds=5, deadline_seconds=deadline_seconds)
     answers = exchange(c.grid, dict.fromkeys(nodes, task), message_type, patience, sleep=c.sleep)
@@ -151,7 +162,8 @@ def cosign(
     if len(signatures) < quorum:
         why = "; ".join(f"{r.account}: {r.reason}: {r.detail}" for r in refusals)
         raise RoundFailed("no-quorum", f"expected {quorum} co-signers, got {len(signatures)} ({why})")
-    return [signatures[account] for account in sorted(signatures, key=lambda a: int(a, 16))]
+    ordered = [signatures[account] for account in sorted(signatures, key=lambda a: int(a, 16))]
+    return Cosigned(signatures=ordered, work_ms=longest_work(answers))
 
 
 def _cosignature(answer: Answer, member: Member, recover: Callable[[bytes], Address]) -> bytes:

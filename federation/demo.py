@@ -10,7 +10,6 @@ import json
 import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,7 +18,7 @@ from typing import Any
 from federation.config import RunSpec
 from federation.datasets import LICENCE, DatasetPlan, build
 from federation.joining import join, parse_roles
-from federation.network import down, start_node, up
+from federation.network import down, start_nodes, up
 from federation.plots import Curve, plot_losses
 from federation.progress import watch
 from federation.proposals import propose_spec
@@ -142,7 +141,7 @@ def _found(stage: _Stage) -> int:
     for name, role in CAST.items():
         member = join(stage.home, name, parse_roles(role), attached=False, start=False)
         stage.out.say(f"  {name}: member {member.member_id}, {role}, {short(member.account)}")
-    start_nodes(stage)
+    start_nodes(stage.home, list(CAST), attached=not stage.plan.keep)
     desk = stage.desk("alice")
     cid, manifest = build(desk.store, stage.plan.data, lambda text: stage.out.say(f"  {text}"))
     desk.register(ArtifactKind.DATASET, cid, LICENCE)
@@ -150,14 +149,6 @@ def _found(stage: _Stage) -> int:
     run = create_run(stage.home, stage.plan.spec, cid)
     stage.out.say(f"  run {run.run_id}: preset {stage.plan.spec.model.preset}, spec {short(run.spec_cid)}")
     return run.run_id
-
-
-def start_nodes(stage: _Stage) -> None:
-    """Start every member's node, side by side."""
-    with ThreadPoolExecutor(len(CAST)) as pool:
-        started = [pool.submit(start_node, stage.home, name, attached=not stage.plan.keep) for name in CAST]
-        for future in started:
-            future.result()
 
 
 def _vote(stage: _Stage, run_id: int) -> None:
@@ -228,13 +219,20 @@ def loss_curve(home: Home, run_id: int) -> Curve:
 def _finish(stage: _Stage, run_id: int, summary: Mapping[str, Any], seconds: float) -> None:
     losses, out = summary["losses_micro"], stage.out
     fall = 100 * (1 - losses[-1] / losses[0])
-    parts = {**stage.seconds, **round_parts(stage.home, run_id)}
+    inside = round_parts(stage.home, run_id)
+    result = {
+        **summary,
+        "fall_percent": round(fall, 2),
+        "seconds": round(seconds, 1),
+        "parts_seconds": {k: round(v, 1) for k, v in stage.seconds.items()},
+        "rounds_seconds": {k: round(v, 1) for k, v in inside.items()},
+    }
     out.result(
-        {**summary, "fall_percent": round(fall, 2), "seconds": round(seconds, 1),
-         "parts_seconds": {k: round(v, 1) for k, v in parts.items()}},
+        result,
         f"\n[bold]Held-out loss {loss(losses[0])} → {loss(losses[-1])}, {fall:.1f} % lower[/bold]\n"
-        + "time per part: " + ", ".join(f"{k} {v:.1f} s" for k, v in parts.items()) + f"; in all {seconds:.0f} s",
-    )  # fmt: skip
+        f"in all {seconds:.0f} s: {_listed(stage.seconds)}\n"
+        f"of the rounds: {_listed(inside)}",
+    )
     url = Ports.of(stage.home).api_url
     if stage.plan.keep:
         out.say(f"\nThe network stays up: {url} (tenwings down --home {stage.home.root} stops it)")
@@ -242,12 +240,31 @@ def _finish(stage: _Stage, run_id: int, summary: Mapping[str, Any], seconds: flo
         out.say(f"\nThe dashboard was at {url}; `make demo KEEP=1` leaves it up.")
 
 
+def _listed(parts: Mapping[str, float]) -> str:
+    return ", ".join(f"{name} {seconds:.1f} s" for name, seconds in parts.items())
+
+
+PART_NAMES = {
+    "train": "training",
+    "score": "scoring",
+    "aggregate": "aggregation",
+    "heldout": "held-out loss",
+    "cosign": "co-signing",
+    "ipfs": "IPFS",
+    "chain": "chain",
+}
+
+
 def round_parts(home: Home, run_id: int) -> dict[str, float]:
-    """Seconds of all rounds by part, from the coordinator's progress file."""
-    parts: dict[str, float] = {}
+    """Seconds of all committed rounds by part; what no node worked in a phase is Flower's own waiting."""
+    parts = dict.fromkeys([*PART_NAMES.values(), "Flower's waiting"], 0.0)
     for line in progress_path(home, run_id).read_text().splitlines():
         event = json.loads(line)
-        if event["event"] == "committed":
-            for part, ms in event["timings_ms"].items():
-                parts[f"  {part}"] = parts.get(f"  {part}", 0.0) + ms / 1000
+        if event["event"] != "committed":
+            continue
+        timings = event["timings_ms"]
+        for part, name in PART_NAMES.items():
+            waited = timings.get(f"{part}_wait", 0)
+            parts[name] += (timings.get(part, 0) - waited) / 1000
+            parts["Flower's waiting"] += waited / 1000
     return parts

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -24,7 +25,7 @@ from node.identity import Identity, create_keystore, create_node_key, create_pas
 from node.local_ports import Ports
 from node.records import Address
 from node.services import anvil_service, api_service, sidecar_service
-from node.stack import Ready, Service, free_port, group_status, start_group, stop_all, stop_group, write_atomically
+from node.stack import Ready, Service, free_port, group_status, start_group, stop_all, write_atomically
 from node.wiring import COORDINATOR, open_identity
 
 RELAYER = "relayer"
@@ -64,10 +65,10 @@ def up(
     if "service" not in running:
         tell("coordinator's worker, API and dashboard")
         start_group(home, "service", _service_services(home, chosen), attached=attached)
-    for name in local_members(home):
-        if node_group(name) not in running:
-            tell(f"node of {name}")
-            start_node(home, name, attached=attached)
+    stopped = [name for name in local_members(home) if node_group(name) not in running]
+    if stopped:
+        tell(f"nodes of {', '.join(stopped)}")
+        start_nodes(home, stopped, attached=attached)
     return chosen
 
 
@@ -81,9 +82,12 @@ def start_node(home: Home, name: str, *, attached: bool) -> None:
     start_group(home, node_group(name), node_services(home, name), attached=attached)
 
 
-def stop_node(home: Home, name: str) -> None:
-    """Stop a member's node."""
-    stop_group(home, node_group(name))
+def start_nodes(home: Home, names: Sequence[str], *, attached: bool) -> None:
+    """Start several members' nodes side by side; raises the first error when all have been tried."""
+    with ThreadPoolExecutor(max(1, len(names))) as pool:
+        started = [pool.submit(start_node, home, name, attached=attached) for name in names]
+    for future in started:
+        future.result()
 
 
 def node_group(name: str) -> str:

@@ -99,11 +99,11 @@ def cut_epoch(c: Coordinator) -> EpochCommit | None:
     statement, leaves = replay.epoch_of(c.ledger, c.store.get, c.run_id, number, run.head_round)
     c.store.put(merit_tree_to_bytes(leaves))
     domain, spec = c.ledger.domain("MeritEpochs"), RunSpec.from_bytes(c.store.get(run.spec_cid))
-    signatures = cosign(
+    cosigned = cosign(
         c, EpochTask(run_id=c.run_id, epoch=number, upto_round=run.head_round), MessageType.QUERY, run.params.quorum,
         spec.round.cosign_deadline_seconds, lambda signature: signer(domain, statement, signature),
     )  # fmt: skip
-    c.ledger.commit_epoch(statement, signatures)
+    c.ledger.commit_epoch(statement, cosigned.signatures)
     c.progress("epoch-committed", {"epoch": number, "upto_round": run.head_round, "members": statement.count})
     return statement
 

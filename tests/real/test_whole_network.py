@@ -20,7 +20,7 @@ import requests
 from federation.config import RunSpec
 from federation.datasets import LICENCE, DatasetPlan, build
 from federation.joining import join, parse_roles
-from federation.network import down, federation_of, node_group, start_node, up
+from federation.network import down, federation_of, node_group, start_nodes, up
 from federation.runs import create_run, train
 from node import cid as cids
 from node.cli import open_desk
@@ -57,8 +57,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
         up(found, attached=True, tell=lambda _: None)
         for name, role in CAST.items():
             join(found, name, parse_roles(role), attached=True, start=False)
-        for name in CAST:
-            start_node(found, name, attached=True)
+        start_nodes(found, list(CAST), attached=True)
         desk = open_desk(found, "alice")
         cid, _ = build(desk.store, DATA, lambda _: None)
         desk.register(ArtifactKind.DATASET, cid, LICENCE)

@@ -35,7 +35,7 @@ def write_progress(home: Home) -> None:
     progress("training", {"round": 1})
     progress("committed", {"round": 1, "timings_ms": {"train": 1_500, "score": 500}})
     progress("round-failed", {"round": 2})
-    progress("committed", {"round": 2, "timings_ms": {"train": 2_500, "cosign": 250}})
+    progress("committed", {"round": 2, "timings_ms": {"train": 2_500, "train_wait": 1_500, "cosign": 250}})
 
 
 def test_the_curve_has_the_genesis_loss_and_one_loss_a_round(home: Home) -> None:
@@ -45,7 +45,16 @@ def test_the_curve_has_the_genesis_loss_and_one_loss_a_round(home: Home) -> None
 def test_the_parts_of_all_rounds_are_summed(home: Home) -> None:
     write_progress(home)
 
-    assert round_parts(home, 1) == {"  train": 4.0, "  score": 0.5, "  cosign": 0.25}
+    assert round_parts(home, 1) == {
+        "training": 2.5,
+        "scoring": 0.5,
+        "aggregation": 0.0,
+        "held-out loss": 0.0,
+        "co-signing": 0.25,
+        "IPFS": 0.0,
+        "chain": 0.0,
+        "Flower's waiting": 1.5,
+    }
 
 
 def test_the_summary_for_scripts_is_one_json_line(home: Home, capsys: pytest.CaptureFixture[str]) -> None:
@@ -60,7 +69,17 @@ def test_the_summary_for_scripts_is_one_json_line(home: Home, capsys: pytest.Cap
         "checkpoint": "bafk",
         "fall_percent": 25.0,
         "seconds": 91.3,
-        "parts_seconds": {"rounds": 7.0, "  train": 4.0, "  score": 0.5, "  cosign": 0.2},
+        "parts_seconds": {"rounds": 7.0},
+        "rounds_seconds": {
+            "training": 2.5,
+            "scoring": 0.5,
+            "aggregation": 0.0,
+            "held-out loss": 0.0,
+            "co-signing": 0.2,
+            "IPFS": 0.0,
+            "chain": 0.0,
+            "Flower's waiting": 1.5,
+        },
     }
 
 
