@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from federation.audit_report import audit_run
 from federation.config import RunSpec
 from federation.datasets import LICENCE, DatasetPlan, build
 from federation.joining import join, parse_roles
@@ -25,7 +26,6 @@ from federation.proposals import propose_spec
 from federation.runs import create_run, train
 from federation.sampling import SampleRequest, sample_videos
 from federation.server_app import progress_path
-from federation.verbs import audit_run
 from node.cli import open_desk, open_relay
 from node.config import Home
 from node.console import Out, loss, short, tokens

@@ -26,7 +26,7 @@ from node.local_ports import Ports
 from node.records import Address
 from node.services import anvil_service, api_service, sidecar_service
 from node.stack import Ready, Service, free_port, group_status, start_group, stop_all, write_atomically
-from node.wiring import COORDINATOR, open_identity
+from node.wiring import COORDINATOR, IPFS_API_VARIABLE, open_identity
 
 RELAYER = "relayer"
 OPERATORS = (COORDINATOR, RELAYER)
@@ -135,13 +135,7 @@ def require_free_name(name: str) -> None:
 def _base_services(home: Home, ports: Ports) -> list[Service]:
     return [
         anvil_service(home, ports.chain, after=()),
-        sidecar_service(
-            home,
-            COORDINATOR,
-            api_port=_kept_port(home, COORDINATOR, "api"),
-            swarm_port=_kept_port(home, COORDINATOR, "swarm"),
-            after=(),
-        ),
+        *_ipfs_services(home, COORDINATOR),
         *superlink_services(home, ports.superlink),
     ]
 
@@ -155,14 +149,20 @@ def _service_services(home: Home, ports: Ports) -> list[Service]:
 
 def node_services(home: Home, name: str) -> list[Service]:
     """A member's three processes."""
-    config = {"home": str(home.root), "member": name}
+    config, ipfs = {"home": str(home.root), "member": name}, _ipfs_services(home, name)
     return [
-        sidecar_service(
-            home, name, api_port=_kept_port(home, name, "api"), swarm_port=_kept_port(home, name, "swarm"), after=()
-        ),
-        worker_service(home, name, after=(f"ipfs-{name}",)),
+        *ipfs,
+        worker_service(home, name, after=tuple(service.name for service in ipfs)),
         supernode_service(home, name, Ports.of(home).superlink_address, config, after=()),
     ]
+
+
+def _ipfs_services(home: Home, node: str) -> list[Service]:
+    """The embedded IPFS node; none where IPFS_API names another."""
+    if IPFS_API_VARIABLE in os.environ:
+        return []
+    api, swarm = _kept_port(home, node, "api"), _kept_port(home, node, "swarm")
+    return [sidecar_service(home, node, api_port=api, swarm_port=swarm, after=())]
 
 
 def worker_service(home: Home, name: str, after: tuple[str, ...] = ()) -> Service:

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from rich.markup import escape
 
 from node.cli import AsOption, RunOption, open_desk
-from node.config import Home
-from node.console import HomeOption, JsonOption, Out, find_home, loss, short, verb
-from node.errors import AuditFailed, ConfigError
+from node.console import HomeOption, JsonOption, Out, find_home, short, verb
+from node.errors import ConfigError
 from node.records import ArtifactKind
 
 data_app = typer.Typer(help="Datasets.", no_args_is_help=True)
@@ -189,34 +188,9 @@ def audit(
     as_json: JsonOption = False,
 ) -> None:
     """Replay everything but training from the chain and the CIDs; exit code 9 and a name for what does not hold."""
+    from federation.audit_report import audit_run
+
     audit_run(find_home(home), run, Out(as_json=as_json))
-
-
-def audit_run(home: Home, run: int, out: Out) -> None:
-    """Print a verdict per round. Raises AuditFailed with the first thing that does not hold."""
-    from federation.audit import audit as replay
-    from node.wiring import COORDINATOR, open_ledger, open_store
-
-    first: AuditFailed | None = None
-    for verdict in replay(open_ledger(home), open_store(home, COORDINATOR), run):
-        out.result(vars(verdict), _verdict_text(vars(verdict)))
-        if not verdict.holds and first is None:
-            first = AuditFailed(verdict.detail, round_number=verdict.round, subject=verdict.subject)
-    if first is not None:
-        raise first
-
-
-def _verdict_text(verdict: dict[str, Any]) -> str:
-    where = f"round {verdict['round']}" if verdict["round"] else "start"
-    if not verdict["holds"]:
-        return f"[red]✗[/red] {where}, {verdict['what']}: {escape(verdict['subject'])}: {escape(verdict['detail'])}"
-    facts = ""
-    if verdict["what"] == "round":
-        facts = (
-            f": {verdict['num_updates']} updates, {verdict['num_refused']} refused, "
-            f"held-out loss {loss(verdict['heldout_loss_micro'])}"
-        )
-    return f"[green]✓[/green] {where}, {verdict['what']} holds{facts}"
 
 
 @verb
