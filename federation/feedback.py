@@ -15,9 +15,10 @@ from pathlib import Path
 import numpy as np
 
 from federation.config import WireSpec
+from federation.error_feedback import ErrorFeedback
 from federation.outcome import Tensors
 from federation.pseudo_gradient import shapes_of
-from federation.wire import ErrorFeedback, WireError, decode
+from federation.wire import WireError, decode
 from node import cid as cids
 
 _LENGTH = struct.Struct(">Q")

@@ -11,8 +11,9 @@ import pytest
 from numpy.typing import NDArray
 
 from federation.config import WireSpec
+from federation.error_feedback import ErrorFeedback
 from federation.feedback import FeedbackFile
-from federation.wire import ErrorFeedback, decode
+from federation.wire import decode
 from node import cid as cids
 
 Tensors = dict[str, NDArray[np.float32]]

@@ -8,8 +8,8 @@ import struct
 import numpy as np
 import pytest
 
+from federation.error_feedback import ErrorFeedback
 from federation.wire import (
-    ErrorFeedback,
     WireError,
     decode,
     decode_sparse,
