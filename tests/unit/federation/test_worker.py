@@ -52,7 +52,11 @@ def socket(tmp_path: Path) -> Iterator[Path]:
 
 def wait_for(path: Path) -> None:
     for _ in range(1000):
-        if path.exists() and stat.S_IMODE(path.stat().st_mode) == 0o600:
+        try:
+            mode = stat.S_IMODE(path.stat().st_mode)
+        except FileNotFoundError:  # not yet there, or between the old socket and the new
+            mode = 0
+        if mode == 0o600:
             return
         threading.Event().wait(0.005)
     raise AssertionError("expected the worker to be ready within 5 s")
