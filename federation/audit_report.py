@@ -7,16 +7,16 @@ from typing import Any
 from rich.markup import escape
 
 from federation.audit import audit as replay
+from node import wiring
 from node.config import Home
 from node.console import Out, loss
 from node.errors import AuditFailed
-from node.wiring import COORDINATOR, open_ledger, open_store
 
 
 def audit_run(home: Home, run: int, out: Out) -> None:
     """Print a verdict per round. Raises AuditFailed with the first thing that does not hold."""
     first: AuditFailed | None = None
-    for verdict in replay(open_ledger(home), open_store(home, COORDINATOR), run):
+    for verdict in replay(wiring.open_ledger(home), wiring.open_store(home, wiring.COORDINATOR), run):
         out.result(vars(verdict), _verdict_text(vars(verdict)))
         if not verdict.holds and first is None:
             first = AuditFailed(verdict.detail, round_number=verdict.round, subject=verdict.subject)
