@@ -98,13 +98,20 @@ def run_create(
     from federation.runs import create_run
     from node.cid import parse
 
-    base = RunSpec.from_toml(spec.read_text()) if spec else RunSpec()
+    base = RunSpec.from_toml(_spec_text(spec)) if spec else RunSpec()
     chosen = base.with_changes(parse_settings(settings or []))
     run = create_run(find_home(home), chosen, parse(dataset), quorum=quorum)
     Out(as_json=as_json).result(
         {"run": run.run_id, "spec": run.spec_cid, "genesis": run.head_cid},
         f"run {run.run_id}: spec {short(run.spec_cid)}, genesis {short(run.head_cid)}",
     )
+
+
+def _spec_text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"--spec: expected a readable TOML file, got {path} ({error}); name another file") from error
 
 
 def parse_settings(settings: list[str]) -> dict[str, str]:
