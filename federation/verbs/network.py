@@ -1,4 +1,4 @@
-"""The verbs of `tenwings` that need Flower or torch; torch is imported only by those that use it."""
+"""Verbs of the network and its rounds: up, join, train, propose, audit, demo, run create."""
 
 from __future__ import annotations
 
@@ -11,17 +11,12 @@ from rich.markup import escape
 from node.cli import AsOption, RunOption, open_desk
 from node.console import HomeOption, JsonOption, Out, find_home, short, verb
 from node.errors import ConfigError
-from node.records import ArtifactKind
-
-data_app = typer.Typer(help="Datasets.", no_args_is_help=True)
 
 
 def add_verbs(app: typer.Typer, run_app: typer.Typer) -> None:
-    """Called by `node.cli.main` through the entry point."""
-    for command in (up, join, train, propose, sample, audit, demo):
+    """Add this file's verbs to the command and to its group `run`."""
+    for command in (up, join, train, propose, audit, demo):
         app.command()(command)
-    data_app.command("add")(data_add)
-    app.add_typer(data_app, name="data")
     run_app.command("create")(run_create)
 
 
@@ -58,29 +53,6 @@ def join(
     Out(as_json=as_json).result(
         {"member_id": member.member_id, "name": name, "account": member.account, "roles": role},
         f"{name} is member {member.member_id}, account {member.account}" + ("; node started" if start else ""),
-    )
-
-
-@verb
-def data_add(
-    name: AsOption,
-    clips_per_shard: Annotated[int, typer.Option(help="Clips of each trainer's shard.")] = 96,
-    shards: Annotated[int, typer.Option(help="Train shards.")] = 3,
-    seed: Annotated[int, typer.Option(help="Of the procedural world and the crops.")] = 0,
-    home: HomeOption = None,
-    as_json: JsonOption = False,
-) -> None:
-    """Build the built-in dataset (Big Buck Bunny, procedural world), put it on IPFS and register it."""
-    from federation.datasets import LICENCE, DatasetPlan, build
-
-    out, desk = Out(as_json=as_json), open_desk(find_home(home), name)
-    plan = DatasetPlan(num_train_shards=shards, clips_per_shard=clips_per_shard, seed=seed)
-    cid, manifest = build(desk.store, plan, out.say)
-    desk.register(ArtifactKind.DATASET, cid, LICENCE)
-    num_clips = sum(s.num_clips for s in manifest.shards)
-    out.result(
-        {"dataset": cid, "licence": LICENCE, "clips": num_clips, "shards": len(manifest.shards)},
-        f"dataset {cid}\n{num_clips} clips in {len(manifest.shards)} shards, licence {LICENCE}",
     )
 
 
@@ -161,30 +133,6 @@ def propose(
             "changes": {c.setting: [c.before, c.after] for c in proposed.changes},
         },
         f"proposal {proposed.proposal_id}\n{effect}",
-    )
-
-
-@verb
-def sample(
-    prompt: Annotated[str, typer.Argument(help="What the video shows.")],
-    run: RunOption = 1,
-    checkpoint: Annotated[str, typer.Option(help="CID of a checkpoint (default: the run's head).")] = "",
-    out: Annotated[Path, typer.Option(help="MP4 file; a PNG contact sheet is put beside it.")] = Path("sample.mp4"),
-    seed: Annotated[int, typer.Option(help="Of the noise.")] = 0,
-    steps: Annotated[int, typer.Option(help="Solver steps.")] = 24,
-    guidance: Annotated[float, typer.Option(help="Classifier-free guidance scale.")] = 1.5,
-    home: HomeOption = None,
-    as_json: JsonOption = False,
-) -> None:
-    """Sample a video from a checkpoint."""
-    from federation.sampling import SampleRequest, sample_videos
-    from node.cid import parse
-
-    request = SampleRequest(prompts=[prompt], seed=seed, num_steps=steps, guidance=guidance)
-    sheet, cid = sample_videos(find_home(home), run, parse(checkpoint) if checkpoint else None, request, out)
-    Out(as_json=as_json).result(
-        {"video": str(out), "contact_sheet": str(sheet), "checkpoint": cid},
-        escape(f"{out} and {sheet} from {short(cid)}"),
     )
 
 

@@ -1,0 +1,14 @@
+"""The verbs of `tenwings` that need Flower or torch, a file per noun; torch is imported only by those that use it."""
+
+from __future__ import annotations
+
+import typer
+
+from federation.verbs import data, network, sampling
+
+
+def add_verbs(app: typer.Typer, run_app: typer.Typer) -> None:
+    """Called by `node.cli.main` through the entry point."""
+    network.add_verbs(app, run_app)
+    for nouns in (data, sampling):
+        nouns.add_verbs(app)
