@@ -4,11 +4,13 @@
   the input (rotary positions alone do not tell the top from the bottom); none learned, any grid fits
 - adaLN-single (PixArt-alpha, arXiv 2310.00426): one projection of the timestep for all blocks plus a
   small table per block; zero at the start, so every block begins as the identity
+- a token that is given (a mask says so) is modulated as t = 0: the rows of {t, 0} are gathered per token
 - RMSNorm without statistics: nothing in the state depends on the data seen, so states average well
 - text enters by cross-attention, and its mean joins the timestep (Stable Diffusion 3, arXiv 2403.03206)
 - the tensor names are part of the protocol (shapes.py)
 
-Shapes: B clips, C latent channels, T H W latent grid, N tokens, L text tokens, D width, E text width.
+Shapes: B clips, C latent channels, T H W latent grid, N tokens, L text tokens, D width, E text width,
+R rows of modulation, K modulations of a row.
 """
 
 # ruff: noqa: N803, N806, N812 (tensor names carry their shape)
@@ -44,19 +46,43 @@ class VideoDiT(nn.Module):
         self.blocks = nn.ModuleList(Block(config) for _ in range(config.num_layers))
         self.final = Final(config)
 
-    def forward(self, x_BCTHW: Tensor, t_B: Tensor, text_BLE: Tensor, mask_BL: Tensor) -> Tensor:
-        """Return the network's answer, shaped like `x_BCTHW`; `t_B` runs from 0 (clean) to 1."""
+    def forward(
+        self, x_BCTHW: Tensor, t_B: Tensor, text_BLE: Tensor, mask_BL: Tensor, given_BTHW: Tensor | None = None
+    ) -> Tensor:
+        """Return the network's answer, shaped like `x_BCTHW`; `t_B` runs from 0 (clean) to 1.
+
+        `mask_BL` is True where a text token is real. `given_BTHW` is True where a latent cell is given: there
+        `x_BCTHW` must hold the clean latent, and a token whose whole patch is given is modulated as t = 0.
+        """
         grid = self._grid(x_BCTHW, t_B, text_BLE)
         head, base = self.config.head_width, self.config.rope_base
         rotation = rotations(grid, head, base, str(x_BCTHW.device))
         text_BLD = self.text_in(text_BLE)
-        condition_BD = self.time_in(_time_features(t_B)) + _pooled(text_BLD, mask_BL)
-        shared_B6D = self.modulation(F.silu(condition_BD)).unflatten(1, (6, -1))
+        condition_RD, row_BN = self._conditions(t_B, _pooled(text_BLD, mask_BL), self._given(x_BCTHW, given_BTHW))
+        shared_R6D = self.modulation(F.silu(condition_RD)).unflatten(1, (6, -1))
         x_BND = self.patch_in(patchify(x_BCTHW, self.config.patch))
         x_BND = x_BND + landmarks(grid, self.config.width, str(x_BCTHW.device))
         for block in self.blocks:
-            x_BND = block(x_BND, shared_B6D, text_BLD, mask_BL, rotation)
-        return unpatchify(self.final(x_BND, condition_BD), grid, self.config.patch)
+            x_BND = block(x_BND, shared_R6D, row_BN, text_BLD, mask_BL, rotation)
+        return unpatchify(self.final(x_BND, condition_RD, row_BN), grid, self.config.patch)
+
+    def _given(self, x_BCTHW: Tensor, given_BTHW: Tensor | None) -> Tensor | None:
+        """Which tokens are given, (B, N): those whose cells all are."""
+        if given_BTHW is None:
+            return None
+        want = (x_BCTHW.shape[0], *x_BCTHW.shape[2:])
+        if given_BTHW.dtype != torch.bool or given_BTHW.shape != want:
+            raise ValueError(f"given must be bool {want}, got {given_BTHW.dtype} {tuple(given_BTHW.shape)}")
+        return patchify(given_BTHW[:, None], self.config.patch).all(2)
+
+    def _conditions(self, t_B: Tensor, pooled_BD: Tensor, given_BN: Tensor | None) -> tuple[Tensor, Tensor | None]:
+        """Return the condition's rows and each token's row; None where row b is clip b's."""
+        condition_BD = self.time_in(_time_features(t_B)) + pooled_BD
+        if given_BN is None:
+            return condition_BD, None
+        clean_BD = self.time_in(_time_features(torch.zeros_like(t_B))) + pooled_BD
+        clips = torch.arange(len(t_B), device=t_B.device)
+        return torch.cat([condition_BD, clean_BD]), clips[:, None] + len(t_B) * given_BN
 
     def load_arrays(self, tensors: Mapping[str, NDArray[np.float32]]) -> None:
         """Copy a checkpoint's tensors in; names and shapes must be exactly the model's."""
@@ -94,8 +120,10 @@ class Block(nn.Module):
         self.cross = CrossAttention(width, config.num_heads)
         self.mlp = _mlp(width, config.mlp_ratio * width, width)
 
-    def forward(self, x: Tensor, shared_B6D: Tensor, text: Tensor, mask: Tensor, rotation: Rotation) -> Tensor:
-        rows = (shared_B6D + self.table).unsqueeze(2).unbind(1)
+    def forward(
+        self, x: Tensor, shared_R6D: Tensor, row: Tensor | None, text: Tensor, mask: Tensor, rotation: Rotation
+    ) -> Tensor:
+        rows = _per_token(shared_R6D + self.table, row)
         shift_1, scale_1, gate_1, shift_2, scale_2, gate_2 = rows
         x = x + gate_1 * self.attention(_modulated(x, shift_1, scale_1), rotation)
         x = x + self.cross(_rms(x), text, mask)
@@ -111,8 +139,8 @@ class Final(nn.Module):
         self.table = nn.Parameter(torch.zeros(2, config.width))
         self.patch_out = nn.Linear(config.width, config.patch_features)
 
-    def forward(self, x_BND: Tensor, condition_BD: Tensor) -> Tensor:
-        shift, scale = (condition_BD[:, None] + self.table).unsqueeze(2).unbind(1)
+    def forward(self, x_BND: Tensor, condition_RD: Tensor, row_BN: Tensor | None) -> Tensor:
+        shift, scale = _per_token(condition_RD[:, None] + self.table, row_BN)
         result: Tensor = self.patch_out(_modulated(x_BND, shift, scale))
         return result
 
@@ -141,6 +169,13 @@ def _pooled(text_BLD: Tensor, mask_BL: Tensor) -> Tensor:
     """Mean of the prompt's real tokens: a short way for what holds all over the clip."""
     weights = mask_BL.to(text_BLD.dtype).unsqueeze(2)
     return (text_BLD * weights).sum(1) / weights.sum(1)
+
+
+def _per_token(rows_RKD: Tensor, row_BN: Tensor | None) -> tuple[Tensor, ...]:
+    """Split K modulations: (B, 1, D) each when row b is clip b's, else gathered to (B, N, D)."""
+    if row_BN is None:
+        return rows_RKD.unsqueeze(2).unbind(1)
+    return tuple(F.embedding(row_BN, rows_RD) for rows_RD in rows_RKD.unbind(1))
 
 
 def _rms(x: Tensor) -> Tensor:

@@ -56,7 +56,7 @@ def test_a_new_block_is_the_identity() -> None:
     x = torch.randn(1, 8, 48, generator=torch.Generator().manual_seed(0))
     shared = model.modulation(torch.ones(1, 48)).reshape(1, 6, 48)
     text, mask = torch.ones(1, 3, 48), torch.ones(1, 3, dtype=torch.bool)
-    out = model.blocks[0](x, shared, text, mask, rotations((2, 2, 2), 24, 100.0, "cpu"))
+    out = model.blocks[0](x, shared, None, text, mask, rotations((2, 2, 2), 24, 100.0, "cpu"))
     torch.testing.assert_close(out, x, rtol=0, atol=0)
 
 
@@ -89,6 +89,38 @@ def test_a_late_frame_reaches_the_first_one() -> None:
     changed[:, :, 2] += 1
     difference = model(changed, t, text, mask) - model(x, t, text, mask)
     assert difference[:, :, 0].abs().max() > 1e-4
+
+
+def test_nothing_given_equals_no_mask() -> None:
+    model, inputs = _lively(MINI), _inputs(MINI)
+    none = torch.zeros(2, 3, 4, 6, dtype=torch.bool)
+    torch.testing.assert_close(model(*inputs, none), model(*inputs), rtol=1e-5, atol=1e-6)
+
+
+def test_everything_given_equals_time_zero() -> None:
+    model, (x, t, text, mask) = _lively(MINI), _inputs(MINI)
+    whole = torch.ones(2, 3, 4, 6, dtype=torch.bool)
+    clean = model(x, torch.zeros(2), text, mask)
+    torch.testing.assert_close(model(x, t, text, mask, whole), clean, rtol=1e-5, atol=1e-6)
+    assert (clean - model(x, t, text, mask)).abs().max() > 1e-3
+
+
+def test_a_given_token_is_modulated_as_time_zero_and_its_neighbour_as_t() -> None:
+    model, (x, t, text, mask) = _lively(MINI), _inputs(MINI)
+    for block in model.blocks:  # no token hears of another: only its own modulation is left
+        block.attention.out.weight.data.zero_()
+    given = torch.zeros(2, 3, 4, 6, dtype=torch.bool)
+    given[:, 0] = True
+    given[0, 1, 0, 0] = True  # one cell of four: its patch is not given
+    out = model(x, t, text, mask, given)
+    torch.testing.assert_close(out[:, :, 0], model(x, torch.zeros(2), text, mask)[:, :, 0], rtol=1e-5, atol=1e-6)
+    torch.testing.assert_close(out[:, :, 1:], model(x, t, text, mask)[:, :, 1:], rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("given", [torch.zeros(2, 3, 4, 6), torch.zeros(2, 1, 4, 6, dtype=torch.bool)])
+def test_a_mask_that_does_not_fit_is_refused(given: torch.Tensor) -> None:
+    with pytest.raises(ValueError, match=r"given must be bool \(2, 3, 4, 6\)"):
+        VideoDiT(MINI)(*_inputs(MINI), given)
 
 
 def test_patches_hold_neighbours_and_come_back_exactly() -> None:
