@@ -12,6 +12,7 @@ from typing import Any
 
 PREDICTIONS = ("clean", "velocity")
 OBJECTIVES = ("flow", "v")
+NOISE_SCHEDULES = ("cosine", "linear")
 ATTENTIONS = ("joint", "factorised", "window")
 MODULATIONS = ("single", "zero")
 CODECS = ("pixel", "vae", "diffusers")
@@ -85,6 +86,10 @@ class ObjectiveConfig:
     """What the network emits under `flow`: the `clean` latent or the flow's `velocity`; `v` has its own."""
     shift: float = 5.0
     """Moves timesteps towards noise when above 1 (t <- s t / (1 + (s - 1) t))."""
+    shift_tokens: int = 0
+    """Tokens of the clip that `shift` is meant for; others scale it by the root of their number. 0 scales none."""
+    noise_schedule: str = "cosine"
+    """One of NOISE_SCHEDULES, for `v` alone; both end in pure noise."""
     spread: float = 1.5
     """Standard deviation of logit(t) before the shift: wide enough to meet nearly pure noise often."""
     min_t: float = 0.5
@@ -96,6 +101,10 @@ class ObjectiveConfig:
         _require(self.kind in OBJECTIVES, "objective kind", f"one of {', '.join(OBJECTIVES)}", self.kind)
         ok = self.prediction in PREDICTIONS
         _require(ok, "prediction", f"one of {', '.join(PREDICTIONS)}", self.prediction)
+        ok = self.noise_schedule in NOISE_SCHEDULES
+        _require(ok, "noise_schedule", f"one of {', '.join(NOISE_SCHEDULES)}", self.noise_schedule)
+        ok = type(self.shift_tokens) is int and self.shift_tokens >= 0
+        _require(ok, "shift_tokens", "an integer of at least 0", self.shift_tokens)
         for name in ("shift", "spread"):
             value = getattr(self, name)
             _require(math.isfinite(value) and value > 0, name, "a positive number", value)

@@ -96,7 +96,16 @@ def test_an_impossible_size_is_refused(field: str, value: object, message: str) 
 
 
 @pytest.mark.parametrize(
-    "options", [{"shift": 0.0}, {"shift": math.nan}, {"min_t": 1.0}, {"text_drop": 1.0}, {"prediction": "x"}]
+    "options",
+    [
+        {"shift": 0.0},
+        {"shift": math.nan},
+        {"min_t": 1.0},
+        {"text_drop": 1.0},
+        {"prediction": "x"},
+        {"noise_schedule": "x"},
+        {"shift_tokens": -1},
+    ],
 )
 def test_an_impossible_objective_is_refused(options: dict[str, object]) -> None:
     with pytest.raises(ValueError, match=next(iter(options))):
