@@ -9,6 +9,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from model.codec.base import check_frames, check_latent, grid_shape
+from model.config import CodecConfig
 from model.job import VideoShape
 
 _CENTRE = 127.5
@@ -18,6 +20,8 @@ _SPREAD = 64.0
 
 class PixelCodec:
     """Each latent cell holds a factor x factor square of pixels in its 3 factor^2 channels."""
+
+    time_factor = 1
 
     def __init__(self, factor: int = 4) -> None:
         if factor < 1:
@@ -29,9 +33,13 @@ class PixelCodec:
         name = f"tenwings pixel codec 1: factor {self._factor}, ({_CENTRE}, {_SPREAD})"
         return hashlib.sha256(name.encode()).hexdigest()
 
+    @property
+    def config(self) -> CodecConfig:
+        return CodecConfig(kind="pixel", factor=self._factor)
+
     def encode(self, frames: NDArray[np.uint8]) -> Tensor:
-        self._check(frames)
         cell = self._factor
+        check_frames(frames, factor=cell, time_factor=1)
         x = (torch.tensor(frames).float() - _CENTRE) / _SPREAD
         clips, time, height, width, _ = x.shape
         x = x.reshape(clips, time, height // cell, cell, width // cell, cell, 3)
@@ -39,9 +47,7 @@ class PixelCodec:
 
     def decode(self, latent: Tensor) -> NDArray[np.uint8]:
         cell = self._factor
-        if latent.ndim != 5 or latent.shape[1] != 3 * cell**2:
-            want = f"(clips, {3 * cell**2}, T, H, W)"
-            raise ValueError(f"latent must be {want}, got {tuple(latent.shape)}")
+        check_latent(latent, 3 * cell**2)
         clips, _, time, height, width = latent.shape
         x = latent.detach().float().cpu().reshape(clips, 3, cell, cell, time, height, width)
         x = x.permute(0, 4, 5, 2, 6, 3, 1).flatten(4, 5).flatten(2, 3)
@@ -50,14 +56,4 @@ class PixelCodec:
         return result
 
     def latent_shape(self, shape: VideoShape) -> tuple[int, int, int, int]:
-        cell = self._factor
-        if shape.height % cell or shape.width % cell:
-            raise ValueError(f"height and width must be multiples of {cell}, got {shape.height}x{shape.width}")
-        return 3 * cell**2, shape.num_frames, shape.height // cell, shape.width // cell
-
-    def _check(self, frames: NDArray[np.uint8]) -> None:
-        cell = self._factor
-        fits = frames.ndim == 5 and frames.shape[4] == 3 and frames.dtype == np.uint8
-        if not fits or frames.shape[2] % cell or frames.shape[3] % cell:
-            want = f"uint8 (clips, T, H, W, 3) with H and W multiples of {cell}"
-            raise ValueError(f"frames must be {want}, got {frames.dtype} {frames.shape}")
+        return 3 * self._factor**2, *grid_shape(shape, factor=self._factor, time_factor=1)
