@@ -14,7 +14,7 @@ from torch import Tensor
 
 from model.codec import build_codec
 from model.data.clips import Clips
-from model.diffusion import Objective, RectifiedFlow
+from model.diffusion import build_objective
 from model.dit import VideoDiT
 from model.text import build_text_encoder
 
@@ -47,7 +47,7 @@ class Denoiser:
         self.model = model
         self.codec = build_codec(config.codec)
         self.text = build_text_encoder(config.text)
-        self.objective: Objective = RectifiedFlow(config.objective)
+        self.objective = build_objective(config.objective)
         self.text_drop = config.objective.text_drop
         self.device = next(model.parameters()).device
         self._empty = self.encode_text([""])

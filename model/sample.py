@@ -13,10 +13,8 @@ from torch import Tensor
 
 from model.checkpoint import load_model
 from model.denoiser import Denoiser
-from model.diffusion import Velocity, euler, heun
 from model.job import DEMO_SHAPE, VideoShape
-
-SAMPLERS = {"euler": euler, "heun": heun}
+from model.samplers import Predict, find_sampler
 
 
 def sample(
@@ -60,27 +58,26 @@ def sample_many(
 
     A prompt's noise depends on the seed and its place in `prompts`.
     """
-    if sampler not in SAMPLERS:
-        raise ValueError(f"unknown sampler {sampler!r}; choose one of {', '.join(SAMPLERS)}")
+    follow = find_sampler(sampler)
     latent_shape = (len(prompts), *denoiser.codec.latent_shape(shape))
     rng = np.random.Generator(np.random.Philox(seed))
     noise = torch.tensor(rng.standard_normal(latent_shape, dtype=np.float32)).to(denoiser.device)
     schedule = denoiser.objective.schedule(num_steps)
     with torch.no_grad():
-        latent = SAMPLERS[sampler](_guided(denoiser, list(prompts), guidance), noise, schedule)
+        latent = follow(denoiser.objective, _guided(denoiser, list(prompts), guidance), noise, schedule)
     return denoiser.codec.decode(latent)
 
 
-def _guided(denoiser: Denoiser, prompts: list[str], guidance: float) -> Velocity:
+def _guided(denoiser: Denoiser, prompts: list[str], guidance: float) -> Predict:
     """Extrapolate from the answer to no prompt through the answer to the prompt (2207.12598)."""
     empty = [""] * len(prompts)
     text, mask = denoiser.encode_text([*prompts, *empty])
 
-    def velocity(x: Tensor, t: float) -> Tensor:
+    def predict(x: Tensor, t: float) -> Tensor:
         both = torch.cat([x, x])
         t_B = torch.full((len(both),), t, device=x.device)
         output = denoiser.model(both, t_B, text, mask)
-        told, untold = denoiser.objective.velocity(output, both, t_B).chunk(2)
+        told, untold = denoiser.objective.to_x0(output, both, t_B).chunk(2)
         return untold + guidance * (told - untold)
 
-    return velocity
+    return predict

@@ -5,44 +5,93 @@ import pytest
 import torch
 
 from model.config import ObjectiveConfig
-from model.diffusion import RectifiedFlow, euler, heun
+from model.diffusion import Objective, RectifiedFlow, VPrediction, build_objective
 
 X0 = torch.tensor([[2.0, -1.0], [0.5, 3.0]]).reshape(2, 1, 1, 1, 2)
 NOISE = torch.tensor([[1.0, 1.0], [-1.0, 0.0]]).reshape(2, 1, 1, 1, 2)
 T = torch.tensor([0.25, 0.8])
+OBJECTIVES = [
+    ObjectiveConfig(),
+    ObjectiveConfig(prediction="velocity"),
+    ObjectiveConfig(kind="v"),
+    ObjectiveConfig(kind="v", noise_schedule="linear"),
+]
 
 
-@pytest.mark.parametrize("prediction", ["clean", "velocity"])
-def test_a_perfect_answer_gives_back_the_clean_latent_and_the_velocity(prediction: str) -> None:
-    flow = RectifiedFlow(ObjectiveConfig(prediction=prediction))
-    noised = flow.corrupt(X0, NOISE, T)
-    torch.testing.assert_close(flow.to_x0(noised.target, noised.x_t, T), X0)
-    torch.testing.assert_close(flow.velocity(noised.target, noised.x_t, T), NOISE - X0)
+@pytest.fixture(params=OBJECTIVES, ids=["flow-clean", "flow-velocity", "v-cosine", "v-linear"])
+def objective(request: pytest.FixtureRequest) -> Objective:
+    return build_objective(request.param)
 
 
-def test_the_path_is_straight() -> None:
+def test_the_configuration_chooses_the_objective() -> None:
+    assert isinstance(build_objective(ObjectiveConfig()), RectifiedFlow)
+    assert isinstance(build_objective(ObjectiveConfig(kind="v")), VPrediction)
+
+
+def test_a_perfect_answer_gives_back_the_clean_latent(objective: Objective) -> None:
+    noised = objective.corrupt(X0, NOISE, T)
+    torch.testing.assert_close(objective.to_x0(noised.target, noised.x_t, T), X0)
+
+
+def test_the_corrupted_latent_is_alpha_of_the_clip_and_sigma_of_the_noise(objective: Objective) -> None:
+    alpha, sigma = (share(T).reshape(2, 1, 1, 1, 1) for share in (objective.alpha, objective.sigma))
+    torch.testing.assert_close(objective.corrupt(X0, NOISE, T).x_t, alpha * X0 + sigma * NOISE)
+
+
+def test_both_ends_are_exact_so_nothing_of_the_clip_is_left_at_the_end(objective: Objective) -> None:
+    ends = torch.tensor([0.0, 1.0])
+    assert objective.alpha(ends).tolist() == [1.0, 0.0]
+    assert objective.sigma(ends).tolist() == [0.0, 1.0]
+
+
+def test_the_path_of_the_flow_is_straight() -> None:
     x_t = RectifiedFlow(ObjectiveConfig()).corrupt(X0, NOISE, T).x_t
     torch.testing.assert_close(x_t.flatten(), torch.tensor([1.75, -0.5, -0.7, 0.6]))
 
 
-def test_both_predictions_score_the_velocity_where_t_is_above_the_floor() -> None:
-    clean = RectifiedFlow(ObjectiveConfig(prediction="clean", min_t=0.1))
-    noised = clean.corrupt(X0, NOISE, T)
-    guess = X0 + 0.3
-    implied = clean.velocity(guess, noised.x_t, T)
-    error = noised.weight * (guess - noised.target) ** 2
-    torch.testing.assert_close(error, (implied - (NOISE - X0)) ** 2)
+def test_both_predictions_of_the_flow_score_the_velocity_where_t_is_above_the_floor() -> None:
+    clean, velocity = (RectifiedFlow(ObjectiveConfig(prediction=name, min_t=0.1)) for name in ("clean", "velocity"))
+    noised, asked = clean.corrupt(X0, NOISE, T), velocity.corrupt(X0, NOISE, T)
+    guess = NOISE - X0 + 0.3
+    x0 = velocity.to_x0(guess, asked.x_t, T)
+    torch.testing.assert_close(noised.weight * (x0 - noised.target) ** 2, (guess - asked.target) ** 2)
 
 
-def test_timesteps_of_the_median_follow_the_shift() -> None:
-    flow = RectifiedFlow(ObjectiveConfig(shift=3.0))
-    assert flow.timesteps(np.array([0.5])).tolist() == pytest.approx([0.75])
+@pytest.mark.parametrize("schedule", ["cosine", "linear"])
+def test_the_v_process_stays_on_the_circle_and_only_gets_noisier(schedule: str) -> None:
+    process = VPrediction(ObjectiveConfig(kind="v", noise_schedule=schedule))
+    t = torch.linspace(0, 1, 101)
+    torch.testing.assert_close(process.alpha(t) ** 2 + process.sigma(t) ** 2, torch.ones(101))
+    assert (process.alpha(t).diff() < 0).all()
+
+
+def test_the_cosine_schedule_is_half_and_half_in_the_middle() -> None:
+    noised = VPrediction(ObjectiveConfig(kind="v")).corrupt(X0[:1], NOISE[:1], torch.tensor([0.5]))
+    torch.testing.assert_close(noised.x_t.flatten(), torch.tensor([3.0, 0.0]) / 2**0.5)
+    torch.testing.assert_close(noised.target.flatten(), torch.tensor([-1.0, 2.0]) / 2**0.5)
+
+
+def test_the_linear_schedule_is_ddpms_moved_down_to_end_at_zero() -> None:
+    alpha = VPrediction(ObjectiveConfig(kind="v", noise_schedule="linear")).alpha(torch.tensor([0.5]))
+    unscaled, last = np.exp(-0.025 - 0.25 * 19.9 * 0.25), np.exp(-5.025)
+    assert float(alpha) == pytest.approx((unscaled - last) / (1 - last), rel=1e-6)
+
+
+def test_timesteps_of_the_median_follow_the_shift(objective: Objective) -> None:
+    assert objective.timesteps(np.array([0.5])).tolist() == pytest.approx([5 / 6])
 
 
 def test_timesteps_keep_the_order_of_strata_and_stay_inside() -> None:
     t = RectifiedFlow(ObjectiveConfig()).timesteps(np.linspace(0.001, 0.999, 50))
     assert (np.diff(t) > 0).all()
     assert 0 < t[0] < t[-1] < 1
+
+
+def test_the_shift_grows_with_the_root_of_the_tokens_where_the_configuration_asks() -> None:
+    scaled = build_objective(ObjectiveConfig(shift=3.0, shift_tokens=128))
+    assert [scaled.shift_for(n) for n in (0, 128, 512, 32)] == [3.0, 3.0, 6.0, 1.5]
+    assert build_objective(ObjectiveConfig(shift=3.0)).shift_for(512) == 3.0
+    assert scaled.schedule(2, num_tokens=512) == pytest.approx([1, 6 / 7, 0])
 
 
 def test_a_schedule_runs_from_noise_to_clean() -> None:
@@ -52,22 +101,6 @@ def test_a_schedule_runs_from_noise_to_clean() -> None:
         RectifiedFlow(ObjectiveConfig()).schedule(0)
 
 
-@pytest.mark.parametrize("sampler", [euler, heun])
-def test_samplers_are_exact_on_a_straight_path(sampler: type) -> None:
-    out = sampler(lambda x, t: NOISE - X0, NOISE, [1.0, 0.6, 0.0])  # type: ignore[call-arg]
-    torch.testing.assert_close(out, X0)
-
-
-def test_heun_is_nearer_than_euler_on_a_curve() -> None:
-    def velocity(x: torch.Tensor, t: float) -> torch.Tensor:
-        return x
-
-    start, exact = torch.ones(1), float(np.exp(-1))
-    steps = [1.0, 0.75, 0.5, 0.25, 0.0]
-    errors = [abs(float(sampler(velocity, start, steps)) - exact) for sampler in (euler, heun)]
-    assert errors[1] < errors[0] / 3
-
-
-def test_noise_of_another_shape_is_refused() -> None:
+def test_noise_of_another_shape_is_refused(objective: Objective) -> None:
     with pytest.raises(ValueError, match="expected noise of shape"):
-        RectifiedFlow(ObjectiveConfig()).corrupt(X0, NOISE[:1], T)
+        objective.corrupt(X0, NOISE[:1], T)
