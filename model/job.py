@@ -60,3 +60,7 @@ class TrainJob:
             raise ValueError(f"weight_decay must be 0 or more, got {self.weight_decay}")
         if not all(0 <= beta < 1 for beta in self.betas):
             raise ValueError(f"betas must be inside [0, 1), got {self.betas}")
+
+    def rate_at(self, step: int) -> float:
+        """Return the learning rate of a step, counted from 1."""
+        return self.learning_rate * min(1.0, step / max(1, self.warmup_steps))

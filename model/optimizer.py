@@ -6,72 +6,98 @@ steps in which a fresh AdamW only learns the gradient's scale.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import nn
 
-from model.dit import VideoDiT
 from model.job import TrainJob
+from model.parallel import like, whole
 from model.tensorfile import decode, encode
 
 FORMAT = "tenwings-optimizer/1"
 _MOMENTS = ("exp_avg", "exp_avg_sq")
+Arrays = dict[str, NDArray[np.float32]]
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Moments:
+class Moments:
+    """AdamW's state, taken out of torch."""
+
     step: int
-    tensors: dict[str, NDArray[np.float32]]
+    """Steps that made it."""
+    tensors: Arrays
+    """First and second moments, `exp_avg.` or `exp_avg_sq.` before the parameter's name."""
 
 
-def build_optimizer(model: VideoDiT, job: TrainJob) -> torch.optim.AdamW:
+def build_optimizer(module: nn.Module, job: TrainJob) -> torch.optim.AdamW:
     """Return AdamW with decay on matrices only."""
-    matrices = [p for p in model.parameters() if p.ndim >= 2]
-    others = [p for p in model.parameters() if p.ndim < 2]
+    matrices = [p for p in module.parameters() if p.ndim >= 2]
+    others = [p for p in module.parameters() if p.ndim < 2]
     groups = [
-        {"params": matrices, "weight_decay": job.weight_decay},
-        {"params": others, "weight_decay": 0.0},
+        {"params": params, "weight_decay": decay}
+        for params, decay in ((matrices, job.weight_decay), (others, 0.0))
+        if params
     ]
     return torch.optim.AdamW(groups, lr=job.learning_rate, betas=job.betas, foreach=True)
 
 
-def save_moments(model: VideoDiT, optimizer: torch.optim.AdamW) -> bytes:
-    """Serialise the moments after at least one step."""
-    tensors: dict[str, NDArray[np.float32]] = {}
-    for name, parameter in model.named_parameters():
-        state = optimizer.state[parameter]
+def moments_of(module: nn.Module, optimizer: torch.optim.AdamW) -> Moments:
+    """Take the moments out; all are zero before the first step."""
+    tensors: Arrays = {}
+    step = 0
+    for name, parameter in module.named_parameters():
+        state = optimizer.state.get(parameter, {})
+        step = int(state.get("step", 0))
         for moment in _MOMENTS:
-            tensors[f"{moment}.{name}"] = state[moment].detach().cpu().numpy()
-    step = int(optimizer.state[next(model.parameters())]["step"])
-    metadata = {"format": FORMAT, "step": str(step), "config_digest": model.config.digest}
-    return encode(tensors, metadata)
+            tensors[f"{moment}.{name}"] = whole(state.get(moment, torch.zeros_like(parameter)))
+    return Moments(step=step, tensors=tensors)
 
 
-def load_moments(model: VideoDiT, optimizer: torch.optim.AdamW, data: bytes) -> None:
-    """Restore `save_moments`; bytes of another model or kind raise ValueError."""
-    moments = _read(model, data)
-    for name, parameter in model.named_parameters():
-        state = {m: _like(moments.tensors[f"{m}.{name}"], parameter) for m in _MOMENTS}
+def set_moments(module: nn.Module, optimizer: torch.optim.AdamW, moments: Moments) -> None:
+    """Put moments back; names or shapes of another module raise ValueError."""
+    _check(module, moments.tensors)
+    if not moments.step:
+        optimizer.state.clear()
+        return
+    for name, parameter in module.named_parameters():
+        state = {m: like(moments.tensors[f"{m}.{name}"], parameter) for m in _MOMENTS}
         optimizer.state[parameter] = {"step": torch.tensor(float(moments.step)), **state}
 
 
-def _read(model: VideoDiT, data: bytes) -> _Moments:
+def save_moments(module: nn.Module, optimizer: torch.optim.AdamW) -> bytes:
+    """Serialise the moments."""
+    moments = moments_of(module, optimizer)
+    metadata = {"format": FORMAT, "step": str(moments.step), "config_digest": _digest(module)}
+    return encode(moments.tensors, metadata)
+
+
+def load_moments(module: nn.Module, optimizer: torch.optim.AdamW, data: bytes) -> None:
+    """Restore `save_moments`; bytes of another model or kind raise ValueError."""
     try:
         tensors, metadata = decode(data)
     except ValueError as error:
         raise ValueError(f"not an optimizer state ({FORMAT}): {error}") from error
     found = metadata.get("format"), metadata.get("config_digest")
-    if found != (FORMAT, model.config.digest):
-        raise ValueError(f"expected {FORMAT} of configuration {model.config.digest}, got {found}")
-    want = {f"{m}.{name}": tuple(p.shape) for name, p in model.named_parameters() for m in _MOMENTS}
-    step = metadata.get("step", "")
-    found_shapes = {name: array.shape for name, array in tensors.items() if array.dtype == np.float32}
-    if found_shapes != want or len(tensors) != len(want) or not step.isdecimal():
+    if found != (FORMAT, _digest(module)):
+        raise ValueError(f"expected {FORMAT} of configuration {_digest(module)}, got {found}")
+    if not (step := metadata.get("step", "")).isdecimal():
+        raise ValueError(f"optimizer state must count its steps, got {step!r}")
+    set_moments(module, optimizer, Moments(step=int(step), tensors=tensors))
+
+
+def _digest(module: nn.Module) -> str:
+    """Of the configuration that says what the tensors mean: a VideoDiT's or its adapters'."""
+    config: Any = module.config
+    return str(config.digest)
+
+
+def _check(module: nn.Module, tensors: Mapping[str, NDArray[np.float32]]) -> None:
+    want = {f"{m}.{name}": tuple(p.shape) for name, p in module.named_parameters() for m in _MOMENTS}
+    found = {name: array.shape for name, array in tensors.items() if array.dtype == np.float32}
+    if found != want or len(tensors) != len(want):
         raise ValueError(f"optimizer state must hold two moments of each of {len(want) // 2} tensors")
-    return _Moments(step=int(step), tensors=tensors)
-
-
-def _like(array: NDArray[np.float32], parameter: torch.Tensor) -> torch.Tensor:
-    return torch.tensor(array).to(parameter.device)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import torch
-from torch import Tensor, nn
 
 from model.checkpoint import load_model, save_model
 from model.data.clips import Clips
@@ -16,24 +15,11 @@ from model.denoiser import Denoiser, Prepared
 from model.evaluate.heldout import heldout_loss_of
 from model.job import TrainJob
 from model.optimizer import build_optimizer, load_moments, save_moments
+from model.step import Step, TrainingDiverged, optimizer_step
+
+__all__ = ["Step", "TrainResult", "TrainingDiverged", "train_inner"]
 
 _PROBE_CLIPS = 16
-
-
-class TrainingDiverged(RuntimeError):
-    """The loss or the gradient stopped being a finite number."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Step:
-    """What `on_step` hears after each inner step."""
-
-    index: int
-    """From 1."""
-    loss: float
-    """Mean squared velocity error of the step's batch."""
-    grad_norm: float
-    """2-norm of the gradient before clipping."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,28 +87,14 @@ def _loop(
     rng = np.random.Generator(np.random.Philox(job.seed))
     batches = _batches(len(prepared), job.batch_size, rng)
     for index in range(1, job.num_steps + 1):
-        for group in optimizer.param_groups:
-            group["lr"] = job.learning_rate * min(1.0, index / max(1, job.warmup_steps))
-        loss = denoiser.training_loss(prepared.take(next(batches)), rng)
-        step = _step(denoiser.model, optimizer, loss, index, job.max_grad_norm)
+        batch = prepared.take(next(batches))
+        part = partial(denoiser.training_loss, batch, rng)
+        step = optimizer_step(denoiser.model, optimizer, [part], job, index)
         if on_step:
             on_step(step)
         if out_of_time and out_of_time():
             return index
     return job.num_steps
-
-
-def _step(model: nn.Module, optimizer: torch.optim.Optimizer, loss: Tensor, index: int, max_norm: float) -> Step:
-    optimizer.zero_grad(set_to_none=True)
-    loss.backward()  # type: ignore[no-untyped-call]
-    norm = float(nn.utils.clip_grad_norm_(model.parameters(), max_norm))
-    value = float(loss.detach())
-    if not (math.isfinite(value) and math.isfinite(norm)):
-        raise TrainingDiverged(
-            f"inner step {index}: loss {value}, gradient norm {norm}; lower learning_rate or check the shard"
-        )
-    optimizer.step()
-    return Step(index=index, loss=value, grad_norm=norm)
 
 
 def _batches(

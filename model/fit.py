@@ -1,0 +1,121 @@
+"""A training run in a folder: saves, resumes, scores, reports, and stops with its last good checkpoint kept."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from model.data.clips import Clips
+from model.evaluate.heldout import heldout_loss_of
+from model.feed import Feed
+from model.parallel import Group, join_group
+from model.plan import FitPlan
+from model.rotation import EMA, MODEL, STATE, Rotation
+from model.step import TrainingDiverged
+from model.trainer import Trainer
+
+HELDOUT_SEED = 20_240_101
+"""Of the draws that held-out clips are scored on: the same for every run and step."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Progress:
+    """What `on_progress` hears after each step."""
+
+    step: int
+    """From 1."""
+    loss: float
+    """Of the step's batch."""
+    grad_norm: float
+    """Before clipping."""
+    learning_rate: float
+    """Of the step."""
+    clips_per_second: float
+    """Of the step, over all processes."""
+    heldout_loss: float | None = None
+    """Of the averaged weights, at the steps where it is measured."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Habits:
+    """How often a run saves and scores itself; nothing here changes its weights."""
+
+    save_every: int = 200
+    """Steps between checkpoints."""
+    keep: int = 2
+    """Newest checkpoints that stay."""
+    heldout: Clips | None = None
+    """Clips to score the averaged weights on."""
+    heldout_every: int = 200
+    """Steps between scores."""
+
+
+def fit(
+    checkpoint: bytes,
+    plan: FitPlan,
+    feed: Feed,
+    folder: Path,
+    *,
+    resume: bool = False,
+    habits: Habits | None = None,
+    on_progress: Callable[[Progress], None] | None = None,
+    out_of_time: Callable[[], bool] | None = None,
+    group: Group | None = None,
+) -> Path:
+    """Train and return the folder of the last checkpoint (rotation.py names its files).
+
+    `resume` goes on from the folder's newest checkpoint, with the same plan and feed; without it a folder with
+    checkpoints is refused. `out_of_time` is asked after each step; what it stops can be resumed. Raises
+    TrainingDiverged, which names the checkpoint that is kept.
+    """
+    habits, group = habits or Habits(), group or join_group()
+    rotation = Rotation(folder=folder, keep=habits.keep)
+    trainer = _begin(checkpoint, plan, feed, rotation, resume, group)
+    kept = _save(trainer, rotation)
+    heldout = trainer.denoiser.prepare(habits.heldout) if habits.heldout else None
+    while trainer.num_steps < plan.num_steps:
+        started = time.perf_counter()
+        try:
+            step = trainer.step()
+        except TrainingDiverged as error:
+            raise TrainingDiverged(f"{error}; the last good checkpoint is kept in {kept}") from error
+        seconds, score = time.perf_counter() - started, None
+        stop = group.any(bool(out_of_time and out_of_time()))
+        last = stop or step.index == plan.num_steps
+        if heldout is not None and (last or step.index % habits.heldout_every == 0):
+            with trainer.ema.in_place():
+                score = heldout_loss_of(trainer.denoiser, heldout, seed=HELDOUT_SEED)
+        if on_progress and group.rank == 0:
+            on_progress(
+                Progress(
+                    step=step.index,
+                    loss=step.loss,
+                    grad_norm=step.grad_norm,
+                    learning_rate=plan.rate_at(step.index),
+                    clips_per_second=plan.batch_size / seconds,
+                    heldout_loss=score,
+                )
+            )
+        if last or step.index % habits.save_every == 0:
+            kept = _save(trainer, rotation)
+        if stop:
+            break
+    return kept
+
+
+def _begin(checkpoint: bytes, plan: FitPlan, feed: Feed, rotation: Rotation, resume: bool, group: Group) -> Trainer:
+    latest = rotation.latest()
+    if resume and latest:
+        return Trainer.resume((latest / STATE).read_bytes(), plan, feed, group=group)
+    if latest:
+        raise ValueError(f"{rotation.folder} holds a run, {latest.name}; resume it, or name another folder")
+    return Trainer(checkpoint, plan, feed, group=group)
+
+
+def _save(trainer: Trainer, rotation: Rotation) -> Path:
+    files = {STATE: trainer.state(), MODEL: trainer.checkpoint(), EMA: trainer.checkpoint(averaged=True)}
+    if trainer.group.rank:
+        return rotation.path(trainer.num_steps)
+    return rotation.save(trainer.num_steps, files)

@@ -1,0 +1,123 @@
+"""A run of its own: from a checkpoint and a feed of clips to a better checkpoint, resumable to the bit.
+
+    trainer = Trainer(initial("nano", seed=0), FitPlan(num_steps=100, seed=0), feed)
+    trainer.run()
+    video = sample(trainer.checkpoint(averaged=True), "a red ball moves right on a white background", seed=1)
+
+The inner loop of a federated round (train.py) makes the same steps by the same code (step.py).
+"""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import asdict
+from functools import partial
+
+import torch
+from torch import Tensor
+
+from model.checkpoint import from_numpy, load_model
+from model.denoiser import Denoiser, Prepared
+from model.ema import Ema
+from model.feed import Feed, generator
+from model.optimizer import build_optimizer, moments_of, set_moments
+from model.parallel import Group, join_group, like, shard, whole
+from model.plan import FitPlan
+from model.run_state import Arrays, RunState
+from model.step import Step, optimizer_step
+
+
+class Trainer:
+    """A model in training: weights, their average, AdamW's moments and the place in the feed."""
+
+    def __init__(self, checkpoint: bytes, plan: FitPlan, feed: Feed, *, group: Group | None = None) -> None:
+        self.plan, self.feed = plan, feed
+        self.group = group or join_group()
+        if plan.parts % self.group.size:
+            raise ValueError(f"parts must be a multiple of the {self.group.size} processes, got {plan.parts}")
+        model = load_model(checkpoint, self.group.device)
+        shard(model, self.group, bf16=plan.bf16)
+        self.denoiser = Denoiser(model)
+        self.optimizer = build_optimizer(model, plan)
+        self.ema = Ema(dict(model.named_parameters()), plan.ema_decay)
+        self.num_steps = 0
+        self.positions = feed.start()
+
+    @staticmethod
+    def resume(state: bytes, plan: FitPlan, feed: Feed, *, group: Group | None = None) -> Trainer:
+        """Go on where `state` was taken. A plan or feed other than the run's raises ValueError."""
+        run = RunState.from_bytes(state)
+        _check_plan(run.plan, plan)
+        feed.check(run.positions)
+        trainer = Trainer(from_numpy(run.weights, run.config), plan, feed, group=group)
+        trainer.num_steps, trainer.positions = run.step, dict(run.positions)
+        trainer._restore(run)
+        return trainer
+
+    def run(self) -> None:
+        """Make the steps that are left of the plan."""
+        while self.num_steps < self.plan.num_steps:
+            self.step()
+
+    def step(self) -> Step:
+        """Make one step. Raises TrainingDiverged, with every weight as it was."""
+        index = self.num_steps + 1
+        parts = [partial(self._loss, part, index) for part in self._batch(index)]
+        model = self.denoiser.model
+        step = optimizer_step(model, self.optimizer, parts, self.plan, index, self.group.mean)
+        self.ema.update()
+        self.positions[self.feed.choose(self.plan.seed, index).name] += self.plan.batch_size
+        self.num_steps = index
+        return step
+
+    def checkpoint(self, *, averaged: bool = False) -> bytes:
+        """Return the weights, or their moving average, as a checkpoint."""
+        return from_numpy(self._averages() if averaged else self._weights(), self.denoiser.model.config)
+
+    def state(self) -> bytes:
+        """Return all that `resume` needs."""
+        return RunState(
+            config=self.denoiser.model.config,
+            plan=self.plan,
+            step=self.num_steps,
+            positions=self.positions,
+            weights=self._weights(),
+            averages=self._averages(),
+            num_averaged=self.ema.num_updates,
+            moments=moments_of(self.denoiser.model, self.optimizer),
+        ).to_bytes()
+
+    def _batch(self, index: int) -> list[tuple[int, Prepared]]:
+        """This process's numbered parts of a step's batch."""
+        source = self.feed.choose(self.plan.seed, index)
+        size, first = self.plan.batch_size // self.plan.parts, self.positions[source.name]
+        mine = range(self.group.rank, self.plan.parts, self.group.size)
+        return [(n, self.denoiser.prepare(source.take(first + n * size, size))) for n in mine]
+
+    def _loss(self, part: tuple[int, Prepared], index: int) -> Tensor:
+        number, batch = part
+        with self._precision():
+            return self.denoiser.training_loss(batch, generator(self.plan.seed, index, number))
+
+    def _precision(self) -> AbstractContextManager[object]:
+        if not self.plan.bf16:
+            return nullcontext()
+        return torch.autocast(self.group.device.split(":")[0], dtype=torch.bfloat16)
+
+    def _weights(self) -> Arrays:
+        return {name: whole(p) for name, p in self.denoiser.model.named_parameters()}
+
+    def _averages(self) -> Arrays:
+        return {name: whole(average) for name, average in self.ema.averages.items()}
+
+    def _restore(self, run: RunState) -> None:
+        set_moments(self.denoiser.model, self.optimizer, run.moments)
+        averages = {name: like(run.averages[name], tensor) for name, tensor in self.ema.averages.items()}
+        self.ema.averages, self.ema.num_updates = averages, run.num_averaged
+
+
+def _check_plan(was: FitPlan, now: FitPlan) -> None:
+    before, after = asdict(was), asdict(now)
+    if changed := [name for name, value in before.items() if after[name] != value]:
+        words = ", ".join(f"{name} {before[name]} (now {after[name]})" for name in changed)
+        raise ValueError(f"expected the plan that the run was started with, which has {words}; start a run of its own")
