@@ -1,23 +1,26 @@
-"""Joint space-time attention and cross-attention to text, both with QK-RMSNorm (arXiv 2302.05442).
+"""Attention inside groups of space-time tokens and cross-attention to text, with QK-RMSNorm (arXiv 2302.05442).
 
-Shapes: B clips, N space-time tokens, L text tokens, A heads, D width, F features of a head.
+Shapes: B clips side by side, N tokens of each (a packed stream has B = 1), M = B N tokens, L text tokens, A heads,
+D width, F features of a head, G groups of n tokens.
 """
 
 # ruff: noqa: N803, N806, N812 (tensor names carry their shape)
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.nn.attention.varlen import varlen_attn
 
+from model.groups import Groups
 from model.rope import rotate
 
-Rotation = tuple[Tensor, Tensor]
 
-
-class JointAttention(nn.Module):
-    """Every space-time token attends to every other (Sora); positions are rotary."""
+class SelfAttention(nn.Module):
+    """Every token attends to its group; positions are rotary."""
 
     def __init__(self, width: int, num_heads: int) -> None:
         super().__init__()
@@ -27,17 +30,23 @@ class JointAttention(nn.Module):
         self.key_norm = nn.Parameter(torch.ones(width // num_heads))
         self.out = nn.Linear(width, width)
 
-    def forward(self, x_BND: Tensor, rotation: Rotation) -> Tensor:
-        qkv_3BANF = self.qkv(x_BND).unflatten(2, (3, self.num_heads, -1)).permute(2, 0, 3, 1, 4)
-        query, key, value = qkv_3BANF.unbind(0)
-        query = _rotate_normed(query, self.query_norm, rotation)
-        key = _rotate_normed(key, self.key_norm, rotation)
-        mixed_BANF = F.scaled_dot_product_attention(query, key, value)
-        return _output(self.out, mixed_BANF)
+    def forward(self, x_BND: Tensor, groups: Groups) -> Tensor:
+        """Return the tokens' mixture, shaped like `x_BND`."""
+        x_MD = x_BND.flatten(0, 1)
+        if groups.order is not None:
+            x_MD = _reordered(x_MD, *groups.order)
+        qkv_M3AF = self.qkv(x_MD).unflatten(1, (3, self.num_heads, -1))
+        norms_21F = torch.stack([self.query_norm, self.key_norm])[:, None]
+        turned_M2AF = rotate(_normed(qkv_M3AF[:, :2]) * norms_21F, groups.cos, groups.sin)
+        query, key = turned_M2AF.to(qkv_M3AF.dtype).unbind(1)
+        mixed_MD: Tensor = self.out(attend(query, key, qkv_M3AF[:, 2], groups))
+        if groups.order is not None:
+            mixed_MD = _reordered(mixed_MD, *groups.order[::-1])
+        return mixed_MD.view_as(x_BND)
 
 
 class CrossAttention(nn.Module):
-    """Space-time tokens read the prompt's tokens."""
+    """Space-time tokens read their clip's prompt."""
 
     def __init__(self, width: int, num_heads: int) -> None:
         super().__init__()
@@ -48,25 +57,82 @@ class CrossAttention(nn.Module):
         self.key_norm = nn.Parameter(torch.ones(width // num_heads))
         self.out = nn.Linear(width, width)
 
-    def forward(self, x_BND: Tensor, text_BLD: Tensor, mask_BL: Tensor) -> Tensor:
-        """`mask_BL` is True where a text token may be read; every clip needs one such token."""
-        query = self.query(x_BND).unflatten(2, (self.num_heads, -1)).transpose(1, 2)
-        key_value = self.key_value(text_BLD).unflatten(2, (2, self.num_heads, -1))
-        key, value = key_value.permute(2, 0, 3, 1, 4).unbind(0)
-        query, key = _normed(query, self.query_norm), _normed(key, self.key_norm)
-        mask = mask_BL[:, None, None, :]
-        mixed_BANF = F.scaled_dot_product_attention(query, key, value, attn_mask=mask)
-        return _output(self.out, mixed_BANF)
+    def forward(self, x_BND: Tensor, text_SLD: Tensor, mask_SL: Tensor, clips: tuple[tuple[int, int], ...]) -> Tensor:
+        """`mask_SL` is True where a text token may be read; every clip needs one. `clips`: see Layout."""
+        query_MAF = self.query(x_BND).flatten(0, 1).unflatten(1, (self.num_heads, -1))
+        key_value = self.key_value(text_SLD).unflatten(2, (2, self.num_heads, -1))
+        key_SLAF, value_SLAF = key_value.unbind(2)
+        query_MAF = (_normed(query_MAF) * self.query_norm).to(value_SLAF.dtype)
+        key_SLAF = (_normed(key_SLAF) * self.key_norm).to(value_SLAF.dtype)
+        mixed, token, clip = [], 0, 0
+        for count, length in clips:
+            query = _batched(query_MAF, token, count, length)
+            text = slice(clip, clip + count)
+            mixed.append(_mixed(query, key_SLAF[text], value_SLAF[text], mask_SL[text, None, None]))
+            token, clip = token + count * length, clip + count
+        result: Tensor = self.out(mixed[0] if len(mixed) == 1 else torch.cat(mixed))
+        return result.view_as(x_BND)
 
 
-def _normed(x: Tensor, weight: Tensor) -> Tensor:
-    return F.rms_norm(x, weight.shape, weight, eps=1e-6)
+def attend(query_MAF: Tensor, key_MAF: Tensor, value_MAF: Tensor, groups: Groups) -> Tensor:
+    """Softmax attention inside each group, (M, D); tokens are in `groups.order`.
+
+    Groups of mixed lengths go to the variable-length kernel where there is one (CUDA, half precision); elsewhere
+    each length is one batch.
+    """
+    if len(groups.buckets) > 1 and has_varlen(query_MAF):
+        return _varlen(query_MAF.contiguous(), key_MAF.contiguous(), value_MAF.contiguous(), groups)
+    mixed, start = [], 0
+    for count, length in groups.buckets:
+        query, key, value = (_batched(part, start, count, length) for part in (query_MAF, key_MAF, value_MAF))
+        mixed.append(_mixed(query, key, value, None))
+        start += count * length
+    return mixed[0] if len(mixed) == 1 else torch.cat(mixed)
 
 
-def _rotate_normed(x: Tensor, weight: Tensor, rotation: Rotation) -> Tensor:
-    return rotate(_normed(x, weight), *rotation)
+def has_varlen(x: Tensor) -> bool:
+    """Whether PyTorch's variable-length attention takes such tensors."""
+    return x.is_cuda and x.dtype in (torch.bfloat16, torch.float16)
 
 
-def _output(out: nn.Linear, mixed_BANF: Tensor) -> Tensor:
-    result: Tensor = out(mixed_BANF.transpose(1, 2).flatten(2))
+def _varlen(query_MAF: Tensor, key_MAF: Tensor, value_MAF: Tensor, groups: Groups) -> Tensor:
+    bounds, longest = groups.bounds, groups.buckets[-1][1]
+    mixed_MAF = varlen_attn(
+        query_MAF, key_MAF, value_MAF, cu_seq_q=bounds, cu_seq_k=bounds, max_q=longest, max_k=longest
+    )
+    assert isinstance(mixed_MAF, Tensor)
+    return mixed_MAF.flatten(1)
+
+
+def _batched(x_MAF: Tensor, start: int, count: int, length: int) -> Tensor:
+    return x_MAF[start : start + count * length].view(count, length, *x_MAF.shape[1:])
+
+
+def _mixed(query_GnAF: Tensor, key: Tensor, value: Tensor, mask: Tensor | None) -> Tensor:
+    query, key, value = query_GnAF.transpose(1, 2), key.transpose(1, 2), value.transpose(1, 2)
+    mixed_GAnF = F.scaled_dot_product_attention(query, key, value, attn_mask=mask)
+    return mixed_GAnF.transpose(1, 2).flatten(2).flatten(0, 1)
+
+
+def _reordered(x_MD: Tensor, order: Tensor, inverse: Tensor) -> Tensor:
+    result: Tensor = _Reordered.apply(x_MD, order, inverse)  # type: ignore[no-untyped-call]
     return result
+
+
+class _Reordered(torch.autograd.Function):
+    """Rows in another order; the gradient goes back by the inverse, without a scatter."""
+
+    @staticmethod
+    def forward(ctx: Any, x_MD: Tensor, order: Tensor, inverse: Tensor) -> Tensor:
+        ctx.save_for_backward(inverse)
+        return x_MD.index_select(0, order)
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None, None]:
+        (inverse,) = ctx.saved_tensors
+        return grads[0].index_select(0, inverse), None, None
+
+
+def _normed(x: Tensor) -> Tensor:
+    """In float32 whatever comes in: half precision would lose the mean square's digits."""
+    return F.rms_norm(x.float(), x.shape[-1:], eps=1e-6)

@@ -25,24 +25,41 @@ import torch
 import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 
-from model.attention import CrossAttention, JointAttention, Rotation
+from model.block import Block, Context, Final, mlp
 from model.config import ModelConfig
-from model.rope import Grid, landmarks, rotations
-from model.shapes import TIME_FEATURES
+from model.groups import Grids, Layout, layout_of
+from model.rope import Grid, landmarks
+from model.shapes import TIME_FEATURES, num_modulations
 
 
 class VideoDiT(nn.Module):
-    """Maps a noisy latent, its timestep and a prompt to what the objective asks for."""
+    """Maps a noisy latent, its timestep and a prompt to what the objective asks for.
 
-    def __init__(self, config: ModelConfig) -> None:
+    `checkpoint_activations` keeps only each block's input for the backward pass and computes the rest again.
+    `compute_dtype` bfloat16 runs the blocks' matrix products and attention in half precision; weights, gradients,
+    residual stream, norms, modulations and the answer stay float32. Both may be set on a model at any time: they
+    change memory and speed, not what the model is, and are no part of its state.
+    """
+
+    def __init__(
+        self,
+        config: ModelConfig,
+        *,
+        checkpoint_activations: bool = False,
+        compute_dtype: torch.dtype = torch.float32,
+    ) -> None:
         super().__init__()
         self.config = config
+        self.checkpoint_activations = checkpoint_activations
+        self.compute_dtype = compute_dtype
         width = config.width
         self.patch_in = nn.Linear(config.patch_features, width)
-        self.text_in = _mlp(config.text.width, width, width)
-        self.time_in = _mlp(TIME_FEATURES, width, width)
-        self.modulation = nn.Linear(width, 6 * width)
+        self.text_in = mlp(config.text.width, width, width)
+        self.time_in = mlp(TIME_FEATURES, width, width)
+        if config.modulation == "single":
+            self.modulation = nn.Linear(width, num_modulations(config) * width)
         self.blocks = nn.ModuleList(Block(config) for _ in range(config.num_layers))
         self.final = Final(config)
 
@@ -54,35 +71,92 @@ class VideoDiT(nn.Module):
         `mask_BL` is True where a text token is real. `given_BTHW` is True where a latent cell is given: there
         `x_BCTHW` must hold the clean latent, and a token whose whole patch is given is modulated as t = 0.
         """
-        grid = self._grid(x_BCTHW, t_B, text_BLE)
-        head, base = self.config.head_width, self.config.rope_base
-        rotation = rotations(grid, head, base, str(x_BCTHW.device))
-        text_BLD = self.text_in(text_BLE)
-        condition_RD, row_BN = self._conditions(t_B, _pooled(text_BLD, mask_BL), self._given(x_BCTHW, given_BTHW))
-        shared_R6D = self.modulation(F.silu(condition_RD)).unflatten(1, (6, -1))
-        x_BND = self.patch_in(patchify(x_BCTHW, self.config.patch))
-        x_BND = x_BND + landmarks(grid, self.config.width, str(x_BCTHW.device))
-        for block in self.blocks:
-            x_BND = block(x_BND, shared_R6D, row_BN, text_BLD, mask_BL, rotation)
-        return unpatchify(self.final(x_BND, condition_RD, row_BN), grid, self.config.patch)
+        grid = self.grid(x_BCTHW)
+        self._check(len(x_BCTHW), t_B, text_BLE)
+        given_BN = None if given_BTHW is None else self.given_tokens(x_BCTHW, given_BTHW)
+        x_BNP = patchify(x_BCTHW, self.config.patch)
+        x_BNP = self.answer((grid,) * len(x_BCTHW), x_BNP, t_B, text_BLE, mask_BL, given_BN)
+        return unpatchify(x_BNP, grid, self.config.patch)
 
-    def _given(self, x_BCTHW: Tensor, given_BTHW: Tensor | None) -> Tensor | None:
+    def answer(
+        self,
+        grids: Grids,
+        x_BNP: Tensor,
+        t_S: Tensor,
+        text_SLE: Tensor,
+        mask_SL: Tensor,
+        given_BN: Tensor | None = None,
+    ) -> Tensor:
+        """Return the answer for S clips as tokens, shaped like `x_BNP`.
+
+        Clips of equal grids lie side by side (B = S); others one after the other (B = 1, token counts not falling),
+        see packing.py.
+        """
+        layout = layout_of(self.config, grids, str(x_BNP.device))
+        text_SLD = self.text_in(text_SLE)
+        pooled_SD = _pooled(text_SLD, mask_SL)
+        condition_RD, row_BN = self._conditions(layout, t_S, pooled_SD, given_BN)
+        context = Context(
+            signal_RX=self._signal(condition_RD),
+            row_BN=row_BN,
+            text_SLD=text_SLD,
+            mask_SL=mask_SL,
+            clips=layout.clips,
+        )
+        x_BND = self._blocks(self.patch_in(x_BNP) + self._landmarks(layout, x_BNP), context, layout)
+        result: Tensor = self.final(x_BND, condition_RD, row_BN)
+        return result
+
+    def _blocks(self, x_BND: Tensor, context: Context, layout: Layout) -> Tensor:
+        half = self.compute_dtype != torch.float32
+        again = self.checkpoint_activations and torch.is_grad_enabled()
+        with torch.autocast(x_BND.device.type, self.compute_dtype, enabled=half):
+            for layer, block in enumerate(self.blocks):
+                groups = layout.cycle[layer % len(layout.cycle)]
+                if again:
+                    x_BND = checkpoint(block, x_BND, context, groups, use_reentrant=False)
+                else:
+                    x_BND = block(x_BND, context, groups)
+        return x_BND
+
+    def _conditions(
+        self, layout: Layout, t_S: Tensor, pooled_SD: Tensor, given_BN: Tensor | None
+    ) -> tuple[Tensor, Tensor | None]:
+        """Return the condition's rows and each token's row; None where row b is clip b's."""
+        condition_SD = self.time_in(_time_features(t_S)) + pooled_SD
+        if given_BN is None:
+            return condition_SD, layout.clip_of
+        clean_SD = self.time_in(_time_features(torch.zeros_like(t_S))) + pooled_SD
+        clip_of = layout.clip_of
+        if clip_of is None:
+            clip_of = torch.arange(len(t_S), device=t_S.device)[:, None]
+        return torch.cat([condition_SD, clean_SD]), clip_of + len(t_S) * given_BN
+
+    def _signal(self, condition_RD: Tensor) -> Tensor:
+        active_RD = F.silu(condition_RD)
+        return self.modulation(active_RD) if self.config.modulation == "single" else active_RD
+
+    def _landmarks(self, layout: Layout, x_BNP: Tensor) -> Tensor:
+        grids = layout.grids[:1] if layout.clip_of is None else layout.grids
+        return torch.cat([landmarks(grid, self.config.width, str(x_BNP.device)) for grid in grids])
+
+    def grid(self, x_BCTHW: Tensor) -> Grid:
+        """Return a latent's tokens along (time, height, width); one that does not fit raises ValueError."""
+        channels, patch = self.config.codec.channels, self.config.patch
+        sizes = tuple(x_BCTHW.shape[2:])
+        fits = x_BCTHW.ndim == 5 and x_BCTHW.shape[1] == channels and min(x_BCTHW.shape) > 0
+        if not fits or any(n % p for n, p in zip(sizes, patch, strict=True)):
+            want = f"(clips, {channels}, T, H, W) with T, H, W multiples of {patch}"
+            raise ValueError(f"latent must be {want}, got {tuple(x_BCTHW.shape)}")
+        time, height, width = (n // p for n, p in zip(sizes, patch, strict=True))
+        return time, height, width
+
+    def given_tokens(self, x_BCTHW: Tensor, given_BTHW: Tensor) -> Tensor:
         """Which tokens are given, (B, N): those whose cells all are."""
-        if given_BTHW is None:
-            return None
         want = (x_BCTHW.shape[0], *x_BCTHW.shape[2:])
         if given_BTHW.dtype != torch.bool or given_BTHW.shape != want:
             raise ValueError(f"given must be bool {want}, got {given_BTHW.dtype} {tuple(given_BTHW.shape)}")
         return patchify(given_BTHW[:, None], self.config.patch).all(2)
-
-    def _conditions(self, t_B: Tensor, pooled_BD: Tensor, given_BN: Tensor | None) -> tuple[Tensor, Tensor | None]:
-        """Return the condition's rows and each token's row; None where row b is clip b's."""
-        condition_BD = self.time_in(_time_features(t_B)) + pooled_BD
-        if given_BN is None:
-            return condition_BD, None
-        clean_BD = self.time_in(_time_features(torch.zeros_like(t_B))) + pooled_BD
-        clips = torch.arange(len(t_B), device=t_B.device)
-        return torch.cat([condition_BD, clean_BD]), clips[:, None] + len(t_B) * given_BN
 
     def load_arrays(self, tensors: Mapping[str, NDArray[np.float32]]) -> None:
         """Copy a checkpoint's tensors in; names and shapes must be exactly the model's."""
@@ -93,56 +167,12 @@ class VideoDiT(nn.Module):
         state = self.state_dict()
         return {name: tensor.detach().cpu().numpy().copy() for name, tensor in state.items()}
 
-    def _grid(self, x_BCTHW: Tensor, t_B: Tensor, text_BLE: Tensor) -> Grid:
-        channels, patch = self.config.codec.channels, self.config.patch
-        sizes = tuple(x_BCTHW.shape[2:])
-        fits = x_BCTHW.ndim == 5 and x_BCTHW.shape[1] == channels
-        if not fits or any(n % p for n, p in zip(sizes, patch, strict=True)):
-            want = f"(clips, {channels}, T, H, W) with T, H, W multiples of {patch}"
-            raise ValueError(f"latent must be {want}, got {tuple(x_BCTHW.shape)}")
-        if t_B.shape != x_BCTHW.shape[:1] or len(text_BLE) != len(x_BCTHW):
+    def _check(self, num_clips: int, t_B: Tensor, text_BLE: Tensor) -> None:
+        if t_B.shape != (num_clips,) or len(text_BLE) != num_clips:
             raise ValueError(
-                f"expected one timestep and one prompt for each of {len(x_BCTHW)} "
+                f"expected one timestep and one prompt for each of {num_clips} "
                 f"clips, got {tuple(t_B.shape)} and {tuple(text_BLE.shape)}"
             )
-        time, height, width = (n // p for n, p in zip(sizes, patch, strict=True))
-        return time, height, width
-
-
-class Block(nn.Module):
-    """Attention, cross-attention and MLP, each a residual branch that starts closed."""
-
-    def __init__(self, config: ModelConfig) -> None:
-        super().__init__()
-        width = config.width
-        self.table = nn.Parameter(torch.zeros(6, width))
-        self.attention = JointAttention(width, config.num_heads)
-        self.cross = CrossAttention(width, config.num_heads)
-        self.mlp = _mlp(width, config.mlp_ratio * width, width)
-
-    def forward(
-        self, x: Tensor, shared_R6D: Tensor, row: Tensor | None, text: Tensor, mask: Tensor, rotation: Rotation
-    ) -> Tensor:
-        rows = _per_token(shared_R6D + self.table, row)
-        shift_1, scale_1, gate_1, shift_2, scale_2, gate_2 = rows
-        x = x + gate_1 * self.attention(_modulated(x, shift_1, scale_1), rotation)
-        x = x + self.cross(_rms(x), text, mask)
-        result: Tensor = x + gate_2 * self.mlp(_modulated(x, shift_2, scale_2))
-        return result
-
-
-class Final(nn.Module):
-    """Tokens back to patches; starts at zero."""
-
-    def __init__(self, config: ModelConfig) -> None:
-        super().__init__()
-        self.table = nn.Parameter(torch.zeros(2, config.width))
-        self.patch_out = nn.Linear(config.width, config.patch_features)
-
-    def forward(self, x_BND: Tensor, condition_RD: Tensor, row_BN: Tensor | None) -> Tensor:
-        shift, scale = _per_token(condition_RD[:, None] + self.table, row_BN)
-        result: Tensor = self.patch_out(_modulated(x_BND, shift, scale))
-        return result
 
 
 def patchify(x_BCTHW: Tensor, patch: tuple[int, int, int]) -> Tensor:
@@ -160,30 +190,10 @@ def unpatchify(x_BNP: Tensor, grid: Grid, patch: tuple[int, int, int]) -> Tensor
     return x.reshape(len(x_BNP), -1, *sizes)
 
 
-def _mlp(inputs: int, hidden: int, outputs: int) -> nn.Sequential:
-    layers = nn.Linear(inputs, hidden), nn.GELU("tanh"), nn.Linear(hidden, outputs)
-    return nn.Sequential(*layers)
-
-
 def _pooled(text_BLD: Tensor, mask_BL: Tensor) -> Tensor:
     """Mean of the prompt's real tokens: a short way for what holds all over the clip."""
     weights = mask_BL.to(text_BLD.dtype).unsqueeze(2)
     return (text_BLD * weights).sum(1) / weights.sum(1)
-
-
-def _per_token(rows_RKD: Tensor, row_BN: Tensor | None) -> tuple[Tensor, ...]:
-    """Split K modulations: (B, 1, D) each when row b is clip b's, else gathered to (B, N, D)."""
-    if row_BN is None:
-        return rows_RKD.unsqueeze(2).unbind(1)
-    return tuple(F.embedding(row_BN, rows_RD) for rows_RD in rows_RKD.unbind(1))
-
-
-def _rms(x: Tensor) -> Tensor:
-    return F.rms_norm(x, x.shape[-1:], eps=1e-6)
-
-
-def _modulated(x: Tensor, shift: Tensor, scale: Tensor) -> Tensor:
-    return _rms(x) * (1 + scale) + shift
 
 
 def _time_features(t_B: Tensor) -> Tensor:

@@ -20,6 +20,11 @@ def axis_pairs(head_width: int) -> tuple[int, int, int]:
 @lru_cache(maxsize=32)
 def rotations(grid: Grid, head_width: int, base: float, device: str) -> tuple[Tensor, Tensor]:
     """Return (cos, sin), each (tokens, head_width / 2), for a grid read in (t, h, w) order."""
+    with torch.inference_mode(False):  # a table made while sampling must serve training too
+        return _rotations(grid, head_width, base, device)
+
+
+def _rotations(grid: Grid, head_width: int, base: float, device: str) -> tuple[Tensor, Tensor]:
     axes = torch.meshgrid(*(torch.arange(n, dtype=torch.float64) for n in grid), indexing="ij")
     angles = torch.cat(
         [
@@ -34,8 +39,8 @@ def rotations(grid: Grid, head_width: int, base: float, device: str) -> tuple[Te
 @lru_cache(maxsize=32)
 def landmarks(grid: Grid, width: int, device: str) -> Tensor:
     """Return (tokens, width) fixed sinusoids of the absolute place (arXiv 1706.03762, per axis)."""
-    cos, sin = rotations(grid, width, 100.0, device)
-    return torch.cat([cos, sin], dim=1)
+    with torch.inference_mode(False):
+        return torch.cat(rotations(grid, width, 100.0, device), dim=1)
 
 
 def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:

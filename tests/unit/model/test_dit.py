@@ -5,12 +5,13 @@ from dataclasses import replace
 import pytest
 import torch
 
-from model.attention import CrossAttention, JointAttention
+from model.attention import CrossAttention, SelfAttention
+from model.block import Context
 from model.checkpoint import initial, load_model
 from model.config import CodecConfig, ModelConfig
 from model.dit import VideoDiT, patchify, unpatchify
+from model.groups import layout_of
 from model.presets import PRESETS, preset
-from model.rope import rotations
 from model.shapes import tensor_shapes
 
 MINI = replace(preset("nano"), preset="custom", width=48, num_layers=2, num_heads=2, codec=CodecConfig(factor=2))
@@ -54,9 +55,11 @@ def test_a_new_model_answers_zero() -> None:
 def test_a_new_block_is_the_identity() -> None:
     model = load_model(initial(MINI, seed=0))
     x = torch.randn(1, 8, 48, generator=torch.Generator().manual_seed(0))
-    shared = model.modulation(torch.ones(1, 48)).reshape(1, 6, 48)
+    layout = layout_of(MINI, ((2, 2, 2),), "cpu")
     text, mask = torch.ones(1, 3, 48), torch.ones(1, 3, dtype=torch.bool)
-    out = model.blocks[0](x, shared, None, text, mask, rotations((2, 2, 2), 24, 100.0, "cpu"))
+    signal = model.modulation(torch.ones(1, 48))
+    context = Context(signal_RX=signal, row_BN=None, text_SLD=text, mask_SL=mask, clips=layout.clips)
+    out = model.blocks[0](x, context, layout.cycle[0])
     torch.testing.assert_close(out, x, rtol=0, atol=0)
 
 
@@ -145,14 +148,15 @@ def test_a_missing_timestep_is_refused() -> None:
 
 
 def test_joint_attention_equals_attention_written_out() -> None:
-    attention = JointAttention(12, 2)
+    attention = SelfAttention(12, 2)
     x = torch.randn(1, 4, 12, generator=torch.Generator().manual_seed(0))
-    cos, sin = torch.ones(4, 3), torch.zeros(4, 3)
+    groups = layout_of(replace(MINI, width=12, num_heads=2), ((1, 2, 2),), "cpu").cycle[0][0]
+    unturned = replace(groups, cos=torch.ones(4, 1, 1, 3), sin=torch.zeros(4, 1, 1, 3))
     query, key, value = (part.reshape(4, 2, 6).transpose(0, 1) for part in attention.qkv(x)[0].split(12, 1))
     query, key = (part / (part**2).mean(2, keepdim=True).sqrt() for part in (query, key))
     weights = (query @ key.transpose(1, 2) / 6**0.5).softmax(2)
     expected = attention.out((weights @ value).transpose(0, 1).reshape(4, 12))
-    torch.testing.assert_close(attention(x, (cos, sin))[0], expected, rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(attention(x, unturned)[0], expected, rtol=1e-4, atol=1e-5)
 
 
 def test_the_order_of_text_tokens_does_not_matter_to_cross_attention() -> None:
@@ -161,5 +165,5 @@ def test_the_order_of_text_tokens_does_not_matter_to_cross_attention() -> None:
     x, text = torch.randn(1, 4, 12, generator=generator), torch.randn(1, 3, 12, generator=generator)
     mask = torch.tensor([[True, False, True]])
     order = [2, 1, 0]
-    turned = attention(x, text[:, order], mask[:, order])
-    torch.testing.assert_close(attention(x, text, mask), turned, rtol=1e-4, atol=1e-6)
+    turned = attention(x, text[:, order], mask[:, order], ((1, 4),))
+    torch.testing.assert_close(attention(x, text, mask, ((1, 4),)), turned, rtol=1e-4, atol=1e-6)
