@@ -1,4 +1,8 @@
-"""The sizes a run can choose by name, from a laptop's nano to a cluster's 5B."""
+"""The sizes a run can choose by name, from a laptop's nano to a cluster's 5B.
+
+Parameters, in millions, with the embedded parts: 1.832, 9.17, 29.9, 118.8, 412.3, 606.6, 1915 and 4911. Under a text
+encoder of width 4096 (T5-XXL) and a codec of 16 channels the largest four have 416.0, 610.8, 1922.6 and 4922.4.
+"""
 
 from __future__ import annotations
 
