@@ -13,6 +13,9 @@ from model.job import DEMO_SHAPE, VideoShape
 from model.sample import Recipe, generator, sample_clips
 
 
+PLAIN = Recipe()
+
+
 def extend(
     denoiser: Denoiser,
     prompt: str,
@@ -22,7 +25,7 @@ def extend(
     window: VideoShape = DEMO_SHAPE,
     overlap: int | None = None,
     given: Frames | None = None,
-    recipe: Recipe = Recipe(),
+    recipe: Recipe = PLAIN,
 ) -> Iterator[Frames]:
     """Yield a video of `num_frames` piece by piece, each uint8 (frames, H, W, 3).
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from fractions import Fraction
+from itertools import chain
 from pathlib import Path
 
 import av
@@ -17,22 +18,31 @@ _RESAMPLING = {"nearest": Image.Resampling.NEAREST, "bicubic": Image.Resampling.
 
 def write_mp4(
     path: Path,
-    frames: NDArray[np.uint8],
+    frames: Iterable[NDArray[np.uint8]],
     *,
     fps: int = 8,
     height: int = 256,
     resampling: str = "bicubic",
 ) -> None:
-    """Write frames (T, H, W, 3) as H.264, scaled to `height` rows so that small clips can be seen."""
-    _check(frames)
+    """Write frames (T, H, W, 3) as H.264, scaled to `height` rows so that small clips can be seen.
+
+    Frames may come one by one from an iterator: none is kept.
+    """
     if resampling not in _RESAMPLING:
         raise ValueError(f"unknown resampling {resampling!r}; choose {', '.join(_RESAMPLING)}")
-    size = _even(height * frames.shape[2] / frames.shape[1]), _even(height)
+    if isinstance(frames, np.ndarray):
+        _check(frames)
+    rest = iter(frames)
+    first = next(rest, None)
+    if first is None:
+        raise ValueError("expected frames to write, got none")
+    size = _even(height * first.shape[1] / first.shape[0]), _even(height)
     with av.open(str(path), mode="w") as container:
         stream = container.add_stream("libx264", rate=Fraction(fps))
         stream.width, stream.height, stream.pix_fmt = *size, "yuv420p"
         stream.options = {"crf": "18"}
-        for frame in frames:
+        for frame in chain([first], rest):
+            _check(frame[None])
             image = np.asarray(Image.fromarray(frame).resize(size, _RESAMPLING[resampling]))
             container.mux(stream.encode(av.VideoFrame.from_ndarray(image, format="rgb24")))
         container.mux(stream.encode(None))
