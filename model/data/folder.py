@@ -115,15 +115,17 @@ class ClipReader:
 
     def facts(self, index: int) -> dict[str, Any]:
         """What is known of a clip, without reading its frames."""
-        shard, row = self.place(index)
-        facts: dict[str, Any] = json.loads(self._read(shard, row, 0))
+        facts: dict[str, Any] = json.loads(self._read(*self.place(index), 0))
         return facts
+
+    def frame_bytes(self, index: int) -> bytes:
+        """A clip's frames as they are stored."""
+        return self._read(*self.place(index), 2)
 
     def sample(self, index: int) -> Sample:
         """Read one clip."""
-        shard, row = self.place(index)
-        facts = json.loads(self._read(shard, row, 0))
-        frames = frames_from_bytes(self._read(shard, row, 2), self._folder.encoding)
+        facts = self.facts(index)
+        frames = frames_from_bytes(self.frame_bytes(index), self._folder.encoding)
         return Sample(key=facts["key"], frames=frames, facts=facts)
 
     def clips(self, indices: Sequence[int]) -> Clips:
@@ -132,7 +134,7 @@ class ClipReader:
         return Clips(
             frames=np.stack([sample.frames for sample in samples]),
             captions=tuple(sample.facts["caption"] for sample in samples),
-            attributions=tuple(sample.facts["attribution"] for sample in samples),
+            attributions=tuple(f"{s.facts['attribution']}, {s.facts['licence']}" for s in samples),
         )
 
     def _read(self, shard: int, row: int, column: int) -> bytes:

@@ -31,7 +31,9 @@ def write_folder(folder: Path, counts: dict[VideoShape, int], clips_per_shard: i
     for shape, count in counts.items():
         for i in range(count):
             key = f"{shape_name(shape)}-{i}"
-            facts = facts_to_bytes({"key": key, "caption": f"level {i}", "attribution": "us", "fps": 8.0})
+            facts = facts_to_bytes(
+                {"key": key, "caption": f"level {i}", "attribution": "us", "licence": "CC0-1.0", "fps": 8.0}
+            )
             writer.add(key, shape, facts, frames_to_bytes(frames_of(i, shape), "npy", 8.0))
     shards = [{**vars(shard), "shape": shape_name(shard.shape)} for shard in writer.close()]
     manifest = {"format": FORMAT, "settings": {"encoding": "npy"}, "shards": shards}
@@ -60,7 +62,7 @@ def test_a_clip_comes_with_its_caption_and_attribution(ten: Path) -> None:
 
     assert clips.shape == SHAPE
     assert [f"level {frames[0, 0, 0, 0]}" for frames in clips.frames] == list(clips.captions)
-    assert clips.attributions == ("us", "us", "us")
+    assert clips.attributions == ("us, CC0-1.0", "us, CC0-1.0", "us, CC0-1.0")
 
 
 def test_a_restored_position_gives_the_batches_that_would_have_come(ten: Path) -> None:
