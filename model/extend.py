@@ -12,7 +12,6 @@ from model.given import Frames, Given, given_frames, place
 from model.job import DEMO_SHAPE, VideoShape
 from model.sample import Recipe, generator, sample_clips
 
-
 PLAIN = Recipe()
 
 
