@@ -1,49 +1,17 @@
-"""Where a run's batches come from: endless sources of clips, mixed by weight, each batch of one shape.
+"""Sources of clips mixed by weight, one source and so one shape of clip a step.
 
 A batch follows from the plan's seed and the number of steps made, and from nothing else: a resumed run, or one on
-another number of processes, meets the same clips. An image is a clip of one frame.
+another number of processes, meets the same clips.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 
-from model.data.clips import Clips
-
-
-class Source(Protocol):
-    """An endless, numbered sequence of clips of one shape."""
-
-    @property
-    def name(self) -> str:
-        """Names it in a run's state; unlike the others of a feed."""
-
-    def take(self, start: int, size: int) -> Clips:
-        """Return clips number `start` to `start + size - 1`."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class ClipSource:
-    """A set of clips in a fresh order each time through."""
-
-    name: str
-    """Names it in a run's state."""
-    clips: Clips
-    """The set."""
-    seed: int = 0
-    """Of the orders."""
-
-    def take(self, start: int, size: int) -> Clips:
-        """Return clips number `start` to `start + size - 1`."""
-        return self.clips.take([self._row(number) for number in range(start, start + size)])
-
-    def _row(self, number: int) -> int:
-        turn, place = divmod(number, len(self.clips))
-        return int(generator(self.seed, turn).permutation(len(self.clips))[place])
+from model.sources import Source
 
 
 @dataclass(frozen=True, kw_only=True)

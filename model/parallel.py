@@ -60,7 +60,7 @@ def leave_group() -> None:
         torch.distributed.destroy_process_group()
 
 
-def shard(model: VideoDiT, group: Group, *, bf16: bool) -> None:
+def shard(model: VideoDiT, group: Group) -> None:
     """Spread a model's tensors over the processes, in place; nothing changes for one process."""
     if group.size == 1:
         return
@@ -68,11 +68,10 @@ def shard(model: VideoDiT, group: Group, *, bf16: bool) -> None:
     from torch.distributed.fsdp import MixedPrecisionPolicy, fully_shard
 
     mesh = init_device_mesh(group.device.split(":")[0], (group.size,))
-    dtype = torch.bfloat16 if bf16 else torch.float32
-    policy = MixedPrecisionPolicy(param_dtype=dtype, reduce_dtype=torch.float32, cast_forward_inputs=False)
+    policy = MixedPrecisionPolicy(param_dtype=model.compute_dtype, reduce_dtype=torch.float32, cast_forward_inputs=False)
     for block in model.blocks:
         fully_shard(block, mesh=mesh, mp_policy=policy)
-    fully_shard(model, mesh=mesh, mp_policy=policy)
+    fully_shard(model, mesh=mesh)
 
 
 def whole(tensor: Tensor) -> NDArray[np.float32]:

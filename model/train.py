@@ -10,10 +10,12 @@ import numpy as np
 import torch
 
 from model.checkpoint import load_model, save_model
+from model.config import ModelConfig
 from model.data.clips import Clips
 from model.denoiser import Denoiser, Prepared
 from model.evaluate.heldout import heldout_loss_of
 from model.job import TrainJob
+from model.memory import Load, advising, check_fits, num_tokens
 from model.optimizer import build_optimizer, load_moments, save_moments
 from model.step import Step, TrainingDiverged, optimizer_step
 
@@ -55,10 +57,24 @@ def train_inner(
     `out_of_time` is asked after every step, so at least one is made. `optimizer_state` is an earlier
     result's; without it AdamW starts afresh. `device` defaults to cuda where
     there is one. Raises TrainingDiverged when the loss or gradient is not finite, ValueError for a bad
-    checkpoint or clips that do not fit it.
+    checkpoint or clips that do not fit it, DoesNotFit where memory does not suffice.
     """
     device = device or ("cuda" if torch.cuda.is_available() else "cpu")
     denoiser = Denoiser(load_model(checkpoint, device))
+    load = _load(denoiser.model.config, clips, job)
+    check_fits(load, device)
+    with advising(load, device):
+        return _train(denoiser, clips, job, on_step, out_of_time, optimizer_state)
+
+
+def _train(
+    denoiser: Denoiser,
+    clips: Clips,
+    job: TrainJob,
+    on_step: Callable[[Step], None] | None,
+    out_of_time: Callable[[], bool] | None,
+    optimizer_state: bytes | None,
+) -> TrainResult:
     prepared = denoiser.prepare(clips)
     probe = prepared.take(np.arange(min(_PROBE_CLIPS, len(clips))))
     start_loss = heldout_loss_of(denoiser, probe, seed=job.seed)
@@ -95,6 +111,11 @@ def _loop(
         if out_of_time and out_of_time():
             return index
     return job.num_steps
+
+
+def _load(config: ModelConfig, clips: Clips, job: TrainJob) -> Load:
+    tokens = num_tokens(config, clips.shape)
+    return Load(config=config, num_clips=min(job.batch_size, len(clips)), num_tokens=tokens, averaged=False)
 
 
 def _batches(

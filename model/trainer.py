@@ -9,21 +9,23 @@ The inner loop of a federated round (train.py) makes the same steps by the same 
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict
 from functools import partial
 
 import torch
 from torch import Tensor
 
-from model.checkpoint import from_numpy, load_model
+from model.checkpoint import from_numpy, load_model, read
+from model.config import ModelConfig
 from model.denoiser import Denoiser, Prepared
 from model.ema import Ema
 from model.feed import Feed, generator
+from model.memory import Load, advising, check_fits, num_tokens
 from model.optimizer import build_optimizer, moments_of, set_moments
 from model.parallel import Group, join_group, like, shard, whole
 from model.plan import FitPlan
 from model.run_state import Arrays, RunState
+from model.sources import Source
 from model.step import Step, optimizer_step
 
 
@@ -35,8 +37,13 @@ class Trainer:
         self.group = group or join_group()
         if plan.parts % self.group.size:
             raise ValueError(f"parts must be a multiple of the {self.group.size} processes, got {plan.parts}")
+        self._loads = {source.name: self._load(read(checkpoint).config, source) for source in feed.sources}
+        for load in self._loads.values():
+            check_fits(load, self.group.device)
         model = load_model(checkpoint, self.group.device)
-        shard(model, self.group, bf16=plan.bf16)
+        model.checkpoint_activations = plan.recompute
+        model.compute_dtype = torch.bfloat16 if plan.bf16 else torch.float32
+        shard(model, self.group)
         self.denoiser = Denoiser(model)
         self.optimizer = build_optimizer(model, plan)
         self.ema = Ema(dict(model.named_parameters()), plan.ema_decay)
@@ -62,11 +69,13 @@ class Trainer:
     def step(self) -> Step:
         """Make one step. Raises TrainingDiverged, with every weight as it was."""
         index = self.num_steps + 1
-        parts = [partial(self._loss, part, index) for part in self._batch(index)]
-        model = self.denoiser.model
-        step = optimizer_step(model, self.optimizer, parts, self.plan, index, self.group.mean)
-        self.ema.update()
-        self.positions[self.feed.choose(self.plan.seed, index).name] += self.plan.batch_size
+        source = self.feed.choose(self.plan.seed, index)
+        with advising(self._loads[source.name], self.group.device):
+            parts = [partial(self._loss, part, index) for part in self._batch(source)]
+            model = self.denoiser.model
+            step = optimizer_step(model, self.optimizer, parts, self.plan, index, self.group.mean)
+            self.ema.update()
+        self.positions[source.name] += self.plan.batch_size
         self.num_steps = index
         return step
 
@@ -87,22 +96,26 @@ class Trainer:
             moments=moments_of(self.denoiser.model, self.optimizer),
         ).to_bytes()
 
-    def _batch(self, index: int) -> list[tuple[int, Prepared]]:
+    def _load(self, config: ModelConfig, source: Source) -> Load:
+        """What a step on this source's clips holds."""
+        return Load(
+            config=config,
+            num_clips=self.plan.batch_size // self.plan.parts,
+            num_tokens=num_tokens(config, source.shape),
+            bf16=self.plan.bf16,
+            recompute=self.plan.recompute,
+            num_processes=self.group.size,
+        )
+
+    def _batch(self, source: Source) -> list[tuple[int, Prepared]]:
         """This process's numbered parts of a step's batch."""
-        source = self.feed.choose(self.plan.seed, index)
         size, first = self.plan.batch_size // self.plan.parts, self.positions[source.name]
         mine = range(self.group.rank, self.plan.parts, self.group.size)
         return [(n, self.denoiser.prepare(source.take(first + n * size, size))) for n in mine]
 
     def _loss(self, part: tuple[int, Prepared], index: int) -> Tensor:
         number, batch = part
-        with self._precision():
-            return self.denoiser.training_loss(batch, generator(self.plan.seed, index, number))
-
-    def _precision(self) -> AbstractContextManager[object]:
-        if not self.plan.bf16:
-            return nullcontext()
-        return torch.autocast(self.group.device.split(":")[0], dtype=torch.bfloat16)
+        return self.denoiser.training_loss(batch, generator(self.plan.seed, index, number), dict(self.plan.tasks))
 
     def _weights(self) -> Arrays:
         return {name: whole(p) for name, p in self.denoiser.model.named_parameters()}

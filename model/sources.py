@@ -1,0 +1,102 @@
+"""Endless, numbered sequences of clips that a run is fed with: a set in memory, a dataset folder, the worlds.
+
+Clip number n is a pure function of the source, so a position is one number. An image is a clip of one frame.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+
+from model.data import worlds
+from model.data.clips import Clips
+from model.data.folder import ClipReader, DatasetFolder
+from model.data.stream import ClipOrder
+from model.job import VideoShape
+
+
+class Source(Protocol):
+    """An endless, numbered sequence of clips of one shape."""
+
+    @property
+    def name(self) -> str:
+        """Names it in a run's state; unlike the others of a feed."""
+
+    @property
+    def shape(self) -> VideoShape:
+        """Of every clip; one frame means images."""
+
+    def take(self, start: int, size: int) -> Clips:
+        """Return clips number `start` to `start + size - 1`."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClipSource:
+    """A set of clips in a fresh order each time through."""
+
+    name: str
+    """Names it in a run's state."""
+    clips: Clips
+    """The set."""
+    seed: int = 0
+    """Of the orders."""
+
+    @property
+    def shape(self) -> VideoShape:
+        """Of every clip."""
+        return self.clips.shape
+
+    def take(self, start: int, size: int) -> Clips:
+        """Return clips number `start` to `start + size - 1`."""
+        return self.clips.take(_order(len(self.clips), self.seed, start, size))
+
+
+class FolderSource:
+    """The clips of one shape of a dataset folder (data/folder.py), in a fresh order each time through."""
+
+    def __init__(self, folder: Path, *, shape: VideoShape | None = None, seed: int = 0) -> None:
+        """`shape` may be left out where the folder holds one alone; raises ValueError that lists the shapes."""
+        dataset = DatasetFolder(folder)
+        shards = dataset.shards_of(shape)
+        self.shape, self._seed = shards[0].shape, seed
+        self.name = f"folder {dataset.digest} {self.shape.num_frames}x{self.shape.height}x{self.shape.width}"
+        self._reader = ClipReader(dataset, shards)
+
+    def take(self, start: int, size: int) -> Clips:
+        """Return clips number `start` to `start + size - 1`."""
+        return self._reader.clips(_order(len(self._reader), self._seed, start, size))
+
+
+@dataclass(frozen=True, kw_only=True)
+class WorldSource:
+    """The procedural worlds without end: no scene comes twice. One frame means images."""
+
+    name: str
+    """Names it in a run's state."""
+    shape: VideoShape
+    """Of every clip."""
+    seed: int
+    """Of the scenes."""
+    laws: tuple[str, ...] = worlds.LAWS
+    """Drawn in turn."""
+
+    def take(self, start: int, size: int) -> Clips:
+        """Return clips number `start` to `start + size - 1`."""
+        shape = replace(self.shape, num_frames=max(2, self.shape.num_frames))
+        turns = [(self.laws[number % len(self.laws)], number) for number in range(start, start + size)]
+        scenes = [worlds.make_scene(law, self.seed, shape, index=number) for law, number in turns]
+        return Clips(
+            frames=np.stack([worlds.render(scene)[: self.shape.num_frames] for scene in scenes]),
+            captions=tuple(scene.caption for scene in scenes),
+            attributions=(worlds.ATTRIBUTION,) * size,
+        )
+
+
+def _order(num_clips: int, seed: int, start: int, size: int) -> list[int]:
+    """The rows of `size` clips from place `start` on, in an endless sequence of permutations."""
+    order = ClipOrder(num_clips=num_clips, batch_size=size, seed=seed)
+    order.clips_seen = start
+    return [int(row) for row in order.take()]
