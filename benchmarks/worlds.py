@@ -200,11 +200,11 @@ def misses(speeds: Sequence[Speed], errors: Sequence[Exactness]) -> list[str]:
 
 
 def sheet() -> bytes:
-    """A row a law as trained, then a row each of what lies off the trained ranges; every second frame."""
+    """A row a law as trained, then one for each way to leave the trained ranges; every second or fourth frame."""
     pairs = [(law, "train") for law in LAWS]
     pairs += [(laws_of(split)[-1 if split == "gravity" else 1], split) for split in SPLITS[1:-1]]
-    scenes = [make_scene(law, 2, SHAPE, split) for law, split in pairs] + [make_scene("containment", 2, SHAPE)]
-    return contact_sheet([render(scene)[::2] for scene in scenes], scale=2)
+    scenes = [make_scene(law, 2, SHAPE, split) for law, split in [*pairs, ("occluder", "horizon")]]
+    return contact_sheet([render(scene)[:: 4 if scene.split == "horizon" else 2] for scene in scenes], scale=2)
 
 
 def machine() -> str:
