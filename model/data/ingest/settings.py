@@ -33,7 +33,7 @@ class IngestSettings:
     """One of CUTS: which of scenedetect's detectors ends a scene."""
     encoding: str = "npy"
     """One of ENCODINGS: exact frames or H.264."""
-    min_motion: float = 0.02
+    min_motion: float = 0.03
     """Slower clips are static: picture heights a second that the fastest twentieth of the picture moves."""
     max_motion: float = 2.0
     """Faster clips are a blur: picture heights a second, mean over the picture."""
