@@ -19,6 +19,8 @@ _BOX: Colour = (150, 110, 65)
 _BOX_RIM: Colour = (110, 78, 42)
 _STRING: Colour = (120, 120, 125)
 _STRING_HALF_WIDTH = 0.007
+PROP_COLOURS = (_PILLAR, _BOX, _BOX_RIM, _STRING)
+"""Of all that is drawn beside background and bodies."""
 
 
 def render(scene: Scene) -> NDArray[np.uint8]:
