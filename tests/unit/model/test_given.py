@@ -47,8 +47,8 @@ def test_encoding_the_whole_clip_would_leak_what_is_hidden(vae: VaeCodec, task: 
         mask = pixel_given(cells, (9, 32, 32), vae.time_factor)
         other = np.where(mask[..., None], frames, clips(1))
         naive, changed = (vae.encode(clip)[:, :, torch.tensor(cells)] for clip in (frames, other))
-        leaks.append(float((naive - changed).std() / naive.std()))
-    assert max(leaks) > 0.1
+        leaks.append(float((naive - changed).abs().max() / naive.std()))
+    assert max(leaks) > 0.2
 
 
 def test_the_leak_into_a_late_frame_is_a_fifth_of_the_latents_themselves(vae: VaeCodec) -> None:
