@@ -21,11 +21,16 @@ _SHINES = (0.0, 0.15, 0.3, 0.45)
 """Steps of a body's highlight towards white (render.py goes up to 0.45)."""
 _MIN_CHANGE = 24.0
 """Euclidean distance in levels below which a pixel is backdrop: sampled clips are noisy."""
+_MIN_RIM = 6.0
+"""The same for the soft rim of a body that was found."""
+_MAX_UNEXPLAINED = 0.3
+"""Share of a pixel's squared change that its colour may leave open."""
 _MIN_AREA = 0.0025
 """Blobs of fewer square canvas heights are specks: a quarter of the smallest body's area is larger."""
 _MIN_SHARE = 0.25
 """A colour with less of a connected patch is no body in it."""
 
+Colour = tuple[int, int, int]
 Frames = NDArray[np.uint8]
 Floats = NDArray[np.float64]
 _CROSS = cv2.getStructuringElement(cv2.MORPH_CROSS, (3, 3))
@@ -65,14 +70,22 @@ class Tracks:
         return np.isfinite(self.radii)
 
 
-def find_blobs(frame: Frames, backdrop: Frames, palette: Mapping[str, tuple[int, int, int]]) -> list[Blob]:
-    """Return the blobs of one frame (H, W, 3), largest first; `backdrop` is the same scene without its bodies."""
+def find_blobs(
+    frame: Frames, backdrop: Frames, palette: Mapping[str, Colour], others: Sequence[Colour] = ()
+) -> list[Blob]:
+    """Return the blobs of one frame (H, W, 3), largest first.
+
+    `backdrop` is the same frame of the scene without its bodies; `others` are colours of things that are no bodies.
+    """
     if frame.shape != backdrop.shape or frame.ndim != 3:
         raise ValueError(f"expected a frame and a backdrop (H, W, 3) of one shape, got {frame.shape}, {backdrop.shape}")
-    label, covers = _explain(frame.astype(np.float64), backdrop.astype(np.float64), palette)
-    label = _settled(label)
+    paints = np.array([*palette.values(), *others], np.float64)
+    label, covers = _explain(frame.astype(np.float64), backdrop.astype(np.float64), paints)
+    label = _settled(np.where(label < len(palette), label, -1))
     blobs = []
     for index, name in enumerate(palette):
+        if not (label == index).any():
+            continue
         blobs += _components(label == index, np.where((label == index) | (label < 0), covers[index], 0.0), name)
     return sorted(blobs, key=lambda blob: -blob.area)
 
@@ -91,21 +104,24 @@ def follow(blobs: Sequence[Sequence[Blob]], colours: Sequence[str], starts: Floa
     return Tracks(positions=positions, radii=radii)
 
 
-def _explain(
-    frame: Floats, backdrop: Floats, palette: Mapping[str, tuple[int, int, int]]
-) -> tuple[NDArray[np.int64], Floats]:
+def _explain(frame: Floats, backdrop: Floats, paints: Floats) -> tuple[NDArray[np.int64], Floats]:
     """(H, W) index of the colour that explains each pixel best, -1 for backdrop; (colours, H, W) cover by each."""
     change = frame - backdrop
-    paints = np.array(list(palette.values()), np.float64)
-    paints = paints + np.array(_SHINES)[:, None, None] * (255.0 - paints)  # (shines, colours, 3)
-    ways = paints[:, :, None, None] - backdrop
+    changed = (change**2).sum(-1) > _MIN_RIM**2
+    change, behind = change[changed], backdrop[changed]  # (pixels, 3): most pixels are backdrop
+    shone = paints + np.array(_SHINES)[:, None, None] * (255.0 - paints)
+    ways = shone[:, :, None] - behind  # (shines, colours, pixels, 3)
     cover = np.clip((ways * change).sum(-1) / np.maximum((ways**2).sum(-1), 1.0), 0.0, 1.0)
     error = ((cover[..., None] * ways - change) ** 2).sum(-1)
     shine = error.argmin(axis=0)[None]
     error, cover = (np.take_along_axis(values, shine, axis=0)[0] for values in (error, cover))
     moved = (change**2).sum(-1)
-    ours = (moved > _MIN_CHANGE**2) & (error.min(axis=0) < 0.5 * moved)
-    return np.where(ours & (cover.max(axis=0) > 0.5), error.argmin(axis=0), -1), cover
+    ours = (moved > _MIN_CHANGE**2) & (error.min(axis=0) < _MAX_UNEXPLAINED * moved) & (cover.max(axis=0) > 0.5)
+    label = np.full(changed.shape, -1, np.int64)
+    label[changed] = np.where(ours, error.argmin(axis=0), -1)
+    covers = np.zeros((len(paints), *changed.shape))
+    covers[:, changed] = cover
+    return label, covers
 
 
 def _settled(label: NDArray[np.int64]) -> NDArray[np.int64]:
