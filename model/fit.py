@@ -12,7 +12,7 @@ from model.evaluate.heldout import heldout_loss_of
 from model.feed import Feed
 from model.parallel import Group, join_group
 from model.plan import FitPlan
-from model.rotation import EMA, MODEL, STATE, Rotation
+from model.rotation import ADAPTERS, EMA, MODEL, STATE, Rotation
 from model.step import TrainingDiverged
 from model.trainer import Trainer
 
@@ -116,6 +116,8 @@ def _begin(checkpoint: bytes, plan: FitPlan, feed: Feed, rotation: Rotation, res
 
 def _save(trainer: Trainer, rotation: Rotation) -> Path:
     files = {STATE: trainer.state(), MODEL: trainer.checkpoint(), EMA: trainer.checkpoint(averaged=True)}
+    if trainer.plan.lora:
+        files[ADAPTERS] = trainer.adapters(averaged=True)
     if trainer.group.rank:
         return rotation.path(trainer.num_steps)
     return rotation.save(trainer.num_steps, files)

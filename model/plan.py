@@ -7,6 +7,7 @@ import math
 from dataclasses import asdict, dataclass
 
 from model.job import TrainJob
+from model.lora_file import LoraConfig
 
 DECAYS = ("cosine", "constant")
 
@@ -27,6 +28,10 @@ class FitPlan(TrainJob):
     """(name, weight) of the masks that batches are drawn with (masks.py)."""
     bf16: bool = False
     """Compute in bfloat16 with float32 weights."""
+    lora_rank: int = 0
+    """Train low-rank adapters of this rank (lora.py) rather than the weights; 0 trains the weights."""
+    lora_alpha: float = 16.0
+    """Adapters change a matrix by alpha / rank times their product."""
     recompute: bool = False
     """Recompute the blocks in the backward pass rather than hold their activations."""
 
@@ -40,8 +45,15 @@ class FitPlan(TrainJob):
             raise ValueError(f"final_rate must be inside [0, 1], got {self.final_rate}")
         if not 0 <= self.ema_decay < 1:
             raise ValueError(f"ema_decay must be inside [0, 1), got {self.ema_decay}")
+        if self.lora_rank < 0:
+            raise ValueError(f"lora_rank must be 0 or more, got {self.lora_rank}")
         if not self.tasks or any(not math.isfinite(w) or w <= 0 for _, w in self.tasks):
             raise ValueError(f"tasks must be names with positive weights, got {self.tasks}")
+
+    @property
+    def lora(self) -> LoraConfig | None:
+        """The adapters to train; None trains the weights."""
+        return LoraConfig(rank=self.lora_rank, alpha=self.lora_alpha) if self.lora_rank else None
 
     def rate_at(self, step: int) -> float:
         """Linear warm-up, then constant or half a cosine (arXiv 1608.03983) down to `final_rate`."""

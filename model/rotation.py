@@ -1,7 +1,7 @@
 """A run's folder: whole checkpoints under step-NNNNNNNN, each put in place by one rename, the oldest removed.
 
-Each holds state.safetensors (to resume), model.safetensors and ema.safetensors (checkpoints); `latest` points at the
-newest.
+Each holds state.safetensors (to resume), model.safetensors and ema.safetensors (checkpoints) and, where adapters are
+trained, adapters.safetensors (their average); `latest` points at the newest.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 STATE, MODEL, EMA = "state.safetensors", "model.safetensors", "ema.safetensors"
+ADAPTERS = "adapters.safetensors"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -30,6 +30,8 @@ class RunState:
     """Steps made."""
     positions: Mapping[str, int]
     """Clips drawn from each source."""
+    frozen: Arrays
+    """The tensors of the model that adapters are trained beside; empty where the weights themselves train."""
     weights: Arrays
     """The trained tensors."""
     averages: Arrays
@@ -41,7 +43,12 @@ class RunState:
 
     def to_bytes(self) -> bytes:
         """Serialise the state."""
-        groups = {"weights": self.weights, "averages": self.averages, "moments": self.moments.tensors}
+        groups = {
+            "frozen": self.frozen,
+            "weights": self.weights,
+            "averages": self.averages,
+            "moments": self.moments.tensors,
+        }
         tensors = {f"{group}.{name}": array for group, part in groups.items() for name, array in part.items()}
         counts = {"step": self.step, "num_averaged": self.num_averaged, "moments_step": self.moments.step}
         metadata = {
@@ -66,6 +73,7 @@ class RunState:
                 plan=FitPlan.from_json(metadata["plan"]),
                 step=int(counts["step"]),
                 positions={str(name): int(n) for name, n in positions.items()},
+                frozen=_group(tensors, "frozen"),
                 weights=_group(tensors, "weights"),
                 averages=_group(tensors, "averages"),
                 num_averaged=int(counts["num_averaged"]),

@@ -8,6 +8,7 @@ from functools import partial
 
 import numpy as np
 import torch
+from torch import nn
 
 from model.checkpoint import load_model, save_model
 from model.config import ModelConfig
@@ -15,6 +16,8 @@ from model.data.clips import Clips
 from model.denoiser import Denoiser, Prepared
 from model.evaluate.heldout import heldout_loss_of
 from model.job import TrainJob
+from model.lora import Adapters
+from model.lora_file import LoraConfig, merge, write_adapters
 from model.memory import Load, advising, check_fits, num_tokens
 from model.optimizer import build_optimizer, load_moments, save_moments
 from model.step import Step, TrainingDiverged, optimizer_step
@@ -39,7 +42,9 @@ class TrainResult:
     end_state: bytes
     """The trained checkpoint."""
     optimizer_state: bytes
-    """AdamW's moments, for the same node's next round; they stay on the node."""
+    """AdamW's moments, for the same node's next round; they stay on the node. Empty where adapters were trained."""
+    adapters: bytes | None = None
+    """The adapters that made `end_state` of the checkpoint (lora_file.py), where `lora` asked for them."""
 
 
 def train_inner(
@@ -51,8 +56,11 @@ def train_inner(
     out_of_time: Callable[[], bool] | None = None,
     optimizer_state: bytes | None = None,
     device: str | None = None,
+    lora: LoraConfig | None = None,
 ) -> TrainResult:
     """Train a checkpoint on a shard's clips and return the new one.
+
+    With `lora`, only new low-rank adapters train; they are handed back both by themselves and merged.
 
     `out_of_time` is asked after every step, so at least one is made. `optimizer_state` is an earlier
     result's; without it AdamW starts afresh. `device` defaults to cuda where
@@ -63,37 +71,33 @@ def train_inner(
     denoiser = Denoiser(load_model(checkpoint, device))
     load = _load(denoiser.model.config, clips, job)
     check_fits(load, device)
-    with advising(load, device):
-        return _train(denoiser, clips, job, on_step, out_of_time, optimizer_state)
-
-
-def _train(
-    denoiser: Denoiser,
-    clips: Clips,
-    job: TrainJob,
-    on_step: Callable[[Step], None] | None,
-    out_of_time: Callable[[], bool] | None,
-    optimizer_state: bytes | None,
-) -> TrainResult:
-    prepared = denoiser.prepare(clips)
-    probe = prepared.take(np.arange(min(_PROBE_CLIPS, len(clips))))
-    start_loss = heldout_loss_of(denoiser, probe, seed=job.seed)
-    optimizer = build_optimizer(denoiser.model, job)
+    if lora and optimizer_state is not None:
+        raise ValueError("adapters start afresh, so they take no optimizer_state; leave it out")
+    trained = Adapters(denoiser.model, lora, job.seed) if lora else denoiser.model
+    optimizer = build_optimizer(trained, job)
     if optimizer_state is not None:
-        load_moments(denoiser.model, optimizer, optimizer_state)
-    num_steps = _loop(denoiser, optimizer, prepared, job, on_step, out_of_time)
+        load_moments(trained, optimizer, optimizer_state)
+    with advising(load, device):
+        prepared = denoiser.prepare(clips)
+        probe = prepared.take(np.arange(min(_PROBE_CLIPS, len(clips))))
+        start_loss = heldout_loss_of(denoiser, probe, seed=job.seed)
+        num_steps = _loop(denoiser, trained, optimizer, prepared, job, on_step, out_of_time)
+        end_loss = heldout_loss_of(denoiser, probe, seed=job.seed)
+    adapters = write_adapters(checkpoint, trained.config, trained.arrays()) if isinstance(trained, Adapters) else None
     return TrainResult(
         start_loss=start_loss,
-        end_loss=heldout_loss_of(denoiser, probe, seed=job.seed),
+        end_loss=end_loss,
         num_samples=num_steps * min(job.batch_size, len(clips)),
         num_steps=num_steps,
-        end_state=save_model(denoiser.model),
-        optimizer_state=save_moments(denoiser.model, optimizer),
+        end_state=merge(checkpoint, adapters) if adapters else save_model(denoiser.model),
+        optimizer_state=b"" if adapters else save_moments(trained, optimizer),
+        adapters=adapters,
     )
 
 
 def _loop(
     denoiser: Denoiser,
+    trained: nn.Module,
     optimizer: torch.optim.AdamW,
     prepared: Prepared,
     job: TrainJob,
@@ -105,7 +109,7 @@ def _loop(
     for index in range(1, job.num_steps + 1):
         batch = prepared.take(next(batches))
         part = partial(denoiser.training_loss, batch, rng)
-        step = optimizer_step(denoiser.model, optimizer, [part], job, index)
+        step = optimizer_step(trained, optimizer, [part], job, index)
         if on_step:
             on_step(step)
         if out_of_time and out_of_time():

@@ -20,6 +20,8 @@ from model.config import ModelConfig
 from model.denoiser import Denoiser, Prepared
 from model.ema import Ema
 from model.feed import Feed, generator
+from model.lora import Adapters
+from model.lora_file import merged, write_adapters
 from model.memory import Load, advising, check_fits, num_tokens
 from model.optimizer import build_optimizer, moments_of, set_moments
 from model.parallel import Group, join_group, like, shard, whole
@@ -43,10 +45,15 @@ class Trainer:
         model = load_model(checkpoint, self.group.device)
         model.checkpoint_activations = plan.recompute
         model.compute_dtype = torch.bfloat16 if plan.bf16 else torch.float32
+        if plan.lora and self.group.size > 1:
+            raise ValueError(f"adapters train in one process, got {self.group.size}; leave lora_rank at 0")
         shard(model, self.group)
         self.denoiser = Denoiser(model)
-        self.optimizer = build_optimizer(model, plan)
-        self.ema = Ema(dict(model.named_parameters()), plan.ema_decay)
+        adapters = Adapters(model, plan.lora, plan.seed) if plan.lora else None
+        self.trained = adapters or model
+        self.parameters = adapters.named() if adapters else dict(model.named_parameters())
+        self.optimizer = build_optimizer(self.trained, plan)
+        self.ema = Ema(self.parameters, plan.ema_decay)
         self.num_steps = 0
         self.positions = feed.start()
 
@@ -56,7 +63,7 @@ class Trainer:
         run = RunState.from_bytes(state)
         _check_plan(run.plan, plan)
         feed.check(run.positions)
-        trainer = Trainer(from_numpy(run.weights, run.config), plan, feed, group=group)
+        trainer = Trainer(from_numpy(run.frozen or run.weights, run.config), plan, feed, group=group)
         trainer.num_steps, trainer.positions = run.step, dict(run.positions)
         trainer._restore(run)
         return trainer
@@ -72,8 +79,7 @@ class Trainer:
         source = self.feed.choose(self.plan.seed, index)
         with advising(self._loads[source.name], self.group.device):
             parts = [partial(self._loss, part, index) for part in self._batch(source)]
-            model = self.denoiser.model
-            step = optimizer_step(model, self.optimizer, parts, self.plan, index, self.group.mean)
+            step = optimizer_step(self.trained, self.optimizer, parts, self.plan, index, self.group.mean)
             self.ema.update()
         self.positions[source.name] += self.plan.batch_size
         self.num_steps = index
@@ -81,7 +87,15 @@ class Trainer:
 
     def checkpoint(self, *, averaged: bool = False) -> bytes:
         """Return the weights, or their moving average, as a checkpoint."""
-        return from_numpy(self._averages() if averaged else self._weights(), self.denoiser.model.config)
+        arrays, config, lora = self._arrays(averaged=averaged), self.denoiser.model.config, self.plan.lora
+        return from_numpy(merged(self._frozen(), arrays, config, lora) if lora else arrays, config)
+
+    def adapters(self, *, averaged: bool = False) -> bytes:
+        """Return the adapters, or their moving average, as a file; only a plan with a `lora_rank` has them."""
+        if not self.plan.lora:
+            raise ValueError("this run trains the weights and has no adapters; set lora_rank in its plan")
+        base = from_numpy(self._frozen(), self.denoiser.model.config)
+        return write_adapters(base, self.plan.lora, self._arrays(averaged=averaged))
 
     def state(self) -> bytes:
         """Return all that `resume` needs."""
@@ -90,10 +104,11 @@ class Trainer:
             plan=self.plan,
             step=self.num_steps,
             positions=self.positions,
-            weights=self._weights(),
-            averages=self._averages(),
+            frozen=self._frozen(),
+            weights=self._arrays(),
+            averages=self._arrays(averaged=True),
             num_averaged=self.ema.num_updates,
-            moments=moments_of(self.denoiser.model, self.optimizer),
+            moments=moments_of(self.trained, self.optimizer),
         ).to_bytes()
 
     def _load(self, config: ModelConfig, source: Source) -> Load:
@@ -117,16 +132,22 @@ class Trainer:
         number, batch = part
         return self.denoiser.training_loss(batch, generator(self.plan.seed, index, number), dict(self.plan.tasks))
 
-    def _weights(self) -> Arrays:
-        return {name: whole(p) for name, p in self.denoiser.model.named_parameters()}
+    def _arrays(self, *, averaged: bool = False) -> Arrays:
+        """The trained tensors, or their moving average."""
+        tensors = self.ema.averages if averaged else self.parameters
+        return {name: whole(tensor) for name, tensor in tensors.items()}
 
-    def _averages(self) -> Arrays:
-        return {name: whole(average) for name, average in self.ema.averages.items()}
+    def _frozen(self) -> Arrays:
+        """The model's own tensors, where adapters train beside them."""
+        return self.denoiser.model.arrays() if self.plan.lora else {}
 
     def _restore(self, run: RunState) -> None:
-        set_moments(self.denoiser.model, self.optimizer, run.moments)
-        averages = {name: like(run.averages[name], tensor) for name, tensor in self.ema.averages.items()}
-        self.ema.averages, self.ema.num_updates = averages, run.num_averaged
+        for ours, saved in ((self.parameters, run.weights), (self.ema.averages, run.averages)):
+            with torch.no_grad():
+                for name, tensor in ours.items():
+                    tensor.copy_(like(saved[name], tensor))
+        self.ema.num_updates = run.num_averaged
+        set_moments(self.trained, self.optimizer, run.moments)
 
 
 def _check_plan(was: FitPlan, now: FitPlan) -> None:
