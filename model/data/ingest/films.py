@@ -1,7 +1,7 @@
 """Decodes films picture by picture with PyAV: never more than a few pictures in memory.
 
-Times come from the file's own time stamps, so variable frame rates need no case of their own. A file that is
-damaged anywhere is refused whole: what a decoder shows around the damage is invented.
+Times come from the file's own time stamps, so variable frame rates need no case of their own. A file in which the
+decoder meets damage is refused whole: what it shows around the damage is invented.
 """
 
 from __future__ import annotations

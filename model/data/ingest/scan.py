@@ -69,7 +69,7 @@ def content_digest(path: Path) -> str:
 
 class _Walk:
     def __init__(self, root: Path, leave_out: Path | None) -> None:
-        self._root, self._leave_out = root, leave_out.resolve() if leave_out else None
+        self._root, self._leave_out = root, os.path.realpath(leave_out) if leave_out else None
         self.files: list[MediaFile] = []
         self.refused: dict[str, str] = {}
         self.num_ignored = 0
@@ -83,7 +83,7 @@ class _Walk:
             return
         for entry in sorted(os.scandir(folder), key=lambda found: found.name):
             below = f"{name}/{entry.name}" if name else entry.name
-            if not entry.name.startswith(".") and Path(entry.path).resolve() != self._leave_out:
+            if not entry.name.startswith(".") and os.path.realpath(entry.path) != self._leave_out:
                 self._look(entry, _printable(below), (*above, identity))
 
     def _look(self, entry: os.DirEntry[str], name: str, above: tuple[tuple[int, int], ...]) -> None:

@@ -4,7 +4,7 @@
     WORK/SOURCE-SETTINGS.bin     the clips' serialised frames, one after another
 
 Names are digests of the file's content and of the settings; the JSON is written last, so where it lies the file is
-finished. Nothing in it depends on the file's name, on other files or on the clock.
+finished; the frames go once a dataset holds them. Nothing in it depends on the file's name, on other files or on the clock.
 """
 
 from __future__ import annotations
@@ -97,9 +97,7 @@ def stage(
 
 def load(path: Path) -> Staged | None:
     """What was staged before, or None where the file is not finished."""
-    if not path.is_file() or not path.with_suffix(".bin").is_file():
-        return None
-    return _from_json(json.loads(path.read_bytes()))
+    return _from_json(json.loads(path.read_bytes())) if path.is_file() else None
 
 
 def write_whole(path: Path, data: bytes) -> None:
