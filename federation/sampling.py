@@ -1,17 +1,33 @@
-"""From a checkpoint's CID and prompts to video files and contact sheets."""
+"""From a checkpoint, prompts and files to video files and contact sheets."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+import numpy as np
+
+from federation.checkpoints import find_checkpoint
 from federation.config import RunSpec
 from federation.runs import require_run
 from node.config import Home
 from node.errors import ConfigError
-from node.records import Cid
 from node.wiring import COORDINATOR, open_ledger, open_store
+
+if TYPE_CHECKING:
+    from federation.given_files import GivenFiles
+    from model.denoiser import Denoiser
+    from model.given import Frames
+    from model.job import VideoShape
+
+FPS = 8
+"""Of every video that we write."""
+MAX_SECONDS = 600
+_SHEET_FRAMES = 16
+"""Frames of a long video on its contact sheet, evenly spread."""
+_LONG_TASKS = ("unconditional", "predict", "first_frame")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,40 +38,136 @@ class SampleRequest:
     seed: int = 0
     num_steps: int = 24
     guidance: float = 1.5
+    interval: tuple[float, float] = (0.0, 1.0)
+    """Times between which guidance acts; 1 is noise."""
+    negative: str = ""
+    """What guidance leads away from."""
+    sampler: str = "euler"
+    task: str = ""
+    """One of model.masks.TASKS; empty means what the given files are most likely meant for."""
+    given: GivenFiles | None = None
+    at: tuple[int, ...] = ()
+    """Places of the given frames, for `random_frames`."""
+    box: tuple[int, int, int, int] | None = None
+    """(top, left, height, width) of what `tube` makes anew, in pixels."""
+    size: tuple[int, int, int] = field(default=(0, 0, 0))
+    """(frames, height, width) of a clip; 0 means the run's, or the demonstration's for a checkpoint file."""
+    num_seconds: float = 0
+    """Length of a video that grows window by window; 0 makes one clip."""
 
     def __post_init__(self) -> None:
         if not self.prompts or not all(p.strip() for p in self.prompts):
             raise ConfigError(f"expected a prompt in words, got {self.prompts!r}")
         if not 1 <= self.num_steps <= 1000:
             raise ConfigError(f"expected 1 to 1000 solver steps, got {self.num_steps}")
+        if not 0 <= self.num_seconds <= MAX_SECONDS:
+            raise ConfigError(f"expected 0 to {MAX_SECONDS} seconds, got {self.num_seconds}")
+        if self.num_seconds and len(self.prompts) > 1:
+            raise ConfigError(f"expected one prompt for a long video, got {len(self.prompts)}")
+        if min(self.size) < 0:
+            raise ConfigError(f"expected a size of (frames, height, width), got {self.size}")
 
 
 def sample_videos(
-    home: Home, run_id: int, checkpoint: Cid | None, request: SampleRequest, out: Path
-) -> tuple[Path, Cid]:
+    home: Home, run_id: int, checkpoint: str | None, request: SampleRequest, out: Path
+) -> tuple[Path, str]:
     """Write the first prompt's clip to `out` (MP4) and all clips, a row each, to a PNG contact sheet beside it.
 
-    The checkpoint is the run's head unless named. Returns the sheet's path and the checkpoint's CID.
+    The checkpoint is a file or a CID, or the run's head when not named; a file needs no network. Returns the sheet's
+    path and what the checkpoint is called.
     """
     from model.checkpoint import load_model
     from model.data.video import contact_sheet, write_mp4
     from model.denoiser import Denoiser
-    from model.job import VideoShape
-    from model.sample import sample_many
 
-    run, store = require_run(open_ledger(home), run_id), open_store(home, COORDINATOR)
-    spec = RunSpec.from_bytes(store.get(run.spec_cid)).model
-    cid = checkpoint or run.head_cid
-    clips = sample_many(
-        Denoiser(load_model(store.get(cid))),
-        list(request.prompts),
-        shape=VideoShape(num_frames=spec.num_frames, height=spec.height, width=spec.width),
-        seed=request.seed,
-        num_steps=request.num_steps,
-        guidance=request.guidance,
-    )
+    data, name, shape = _open(home, run_id, checkpoint or "", request.size)
+    denoiser = Denoiser(load_model(data))
     out.parent.mkdir(parents=True, exist_ok=True)
-    write_mp4(out, clips[0])
+    if request.num_seconds:
+        kept: list[Frames] = []
+        write_mp4(out, _long(denoiser, request, shape, kept), fps=FPS)
+        clips = np.stack(kept)[None]
+    else:
+        clips = _short(denoiser, request, shape)
+        write_mp4(out, clips[0], fps=FPS)
     sheet = out.with_suffix(".png")
     sheet.write_bytes(contact_sheet(clips, scale=3))
-    return sheet, cid
+    return sheet, name
+
+
+def _open(home: Home, run_id: int, name: str, size: tuple[int, int, int]) -> tuple[bytes, str, VideoShape]:
+    """A checkpoint's bytes, its name and the shape of its clips."""
+    from model.checkpoint import read
+    from model.job import DEMO_SHAPE, VideoShape
+
+    usual = DEMO_SHAPE.num_frames, DEMO_SHAPE.height, DEMO_SHAPE.width
+    if name and Path(name).is_file():
+        data, name = find_checkpoint(home, name, run_id)
+    else:
+        run, store = require_run(open_ledger(home), run_id), open_store(home, COORDINATOR)
+        spec = RunSpec.from_bytes(store.get(run.spec_cid)).model
+        data, name = find_checkpoint(home, name, run_id)
+        if (found := read(data).config.preset) != spec.preset:
+            raise ConfigError(f"expected a checkpoint of run {run_id}'s preset {spec.preset}, got one of {found}")
+        usual = spec.num_frames, spec.height, spec.width
+    num_frames, height, width = (asked or own for asked, own in zip(size, usual, strict=True))
+    return data, name, VideoShape(num_frames=num_frames, height=height, width=width)
+
+
+def _short(denoiser: Denoiser, request: SampleRequest, shape: VideoShape) -> Frames:
+    from model.given import place
+    from model.sample import sample_many
+
+    task, factor = _task(request), denoiser.codec.time_factor
+    frames = request.given.for_task(task, shape, factor) if request.given else None
+    return sample_many(
+        denoiser,
+        list(request.prompts),
+        shape=shape,
+        given=place(task, frames, shape, time_factor=factor, at=request.at, box=request.box),
+        seed=request.seed,
+        num_steps=request.num_steps,
+        sampler=request.sampler,
+        guidance=request.guidance,
+        interval=request.interval,
+        negative=request.negative,
+    )
+
+
+def _long(denoiser: Denoiser, request: SampleRequest, window: VideoShape, kept: list[Frames]) -> Iterator[Frames]:
+    """Frames one by one as they are made; a few, evenly spread, are kept for the contact sheet."""
+    from model.extend import extend
+    from model.sample import Recipe
+
+    if (task := _task(request)) not in _LONG_TASKS:
+        raise ConfigError(f"expected task {', '.join(_LONG_TASKS)} for a long video, got {task}")
+    num_frames = max(1, round(request.num_seconds * FPS))
+    given = request.given.read(window) if request.given else None
+    if given is not None and task == "first_frame":
+        given = given[:1]
+    if (given is None) != (task == "unconditional"):
+        raise ConfigError(f"task {task} needs {'given frames' if given is None else 'no given frames'}")
+    pieces = extend(
+        denoiser,
+        request.prompts[0],
+        seed=request.seed,
+        num_frames=num_frames,
+        window=window,
+        given=given,
+        recipe=Recipe(
+            num_steps=request.num_steps,
+            sampler=request.sampler,
+            guidance=request.guidance,
+            interval=request.interval,
+            negative=request.negative,
+        ),
+    )
+    places = set(np.linspace(0, num_frames - 1, _SHEET_FRAMES).round().astype(int).tolist())
+    for index, frame in enumerate(frame for piece in pieces for frame in piece):
+        if index in places:
+            kept.append(frame.copy())
+        yield frame
+
+
+def _task(request: SampleRequest) -> str:
+    return request.task or (request.given.natural_task if request.given else "unconditional")

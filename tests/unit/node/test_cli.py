@@ -15,7 +15,7 @@ import typer
 from click import Command
 from click.testing import CliRunner, Result
 
-from federation import runs, sampling, verbs
+from federation import checkpoints, runs, sampling, verbs
 from node import cli, wiring
 from node.config import Home
 from node.errors import ConfigError, DaemonUnavailable, LedgerRefused
@@ -335,7 +335,7 @@ def use_twins(monkeypatch: pytest.MonkeyPatch, ledger: Any, store: Any, people: 
         "open_met_store": lambda home, node: store,
         "open_relay": lambda home: LedgerRelay(ledger),
     }
-    for module in (wiring, cli, runs, sampling):
+    for module in (wiring, cli, checkpoints, runs, sampling):
         for name, opener in openers.items():
             if hasattr(module, name):
                 monkeypatch.setattr(module, name, opener)
