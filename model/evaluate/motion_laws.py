@@ -86,11 +86,14 @@ def restitution_error(tracks: Tracks, scene: Scene, num_given: int) -> float:
     bend = min(frames, key=lambda j: y[j + 1] - 2 * y[j] + y[j - 1])
     floor, pull = 1 - scene.bodies[0].radius, scene.gravity
     before, after = (_speed_at(y[j], y[j + 1], floor, pull) for j in (bend - 2, bend + 1))
-    falls, rises = y[bend - 1] > y[bend - 2], y[bend + 2] < y[bend + 1] or after < before
-    fitted = np.sqrt(after / before) if before > 0 and falls and rises else 0.0
+    falls = y[bend - 1] > y[bend - 2]
+    rises = min(y[bend + 2] - y[bend + 1], y[bend + 1] - y[bend]) < -_MIN_RISE
+    fitted = np.sqrt(max(after, 0.0) / before) if before > 0 and falls and rises else 0.0
     return float(abs(min(fitted, 2.0) - scene.restitution))
 
 
+_MIN_RISE = 0.002
+"""Canvas heights that a body rises in a frame after a rebound: twice the tracker's error."""
 Measure = Callable[[Tracks, Scene, int], float]
 MEASURES: dict[str, tuple[Measure, tuple[str, ...]]] = {
     "momentum drift": (momentum_drift, ("uniform", "collision", "inelastic")),

@@ -101,13 +101,18 @@ def continue_clips(scenes: Sequence[Scene], predictors: dict[str, Predictor], nu
 def trajectory_of(scenes: Sequence[Scene], clips: dict[str, Frames], num_given: int) -> TrajectoryResult:
     """Score clips of scenes of one law and split."""
     tracks = {name: [observe(clip, s) for clip, s in zip(many, scenes, strict=True)] for name, many in clips.items()}
+    return result_of(scenes, {name: errors_of(scenes, found, num_given) for name, found in tracks.items()}, num_given)
+
+
+def result_of(scenes: Sequence[Scene], errors: dict[str, Errors], num_given: int) -> TrajectoryResult:
+    """Put errors of scenes of one law and split beside the tracker's floor."""
     return TrajectoryResult(
         law=scenes[0].law,
         split=scenes[0].split,
         num_scenes=len(scenes),
         num_given=num_given,
         tracker_floor=tracker_floor(scenes),
-        errors={name: errors_of(scenes, found, num_given) for name, found in tracks.items()},
+        errors=errors,
     )
 
 

@@ -122,3 +122,11 @@ def test_counting_is_exact_for_the_truth_and_off_by_all_for_an_empty_picture() -
     assert (found["oracle"].exact.value, found["oracle"].error.value) == (1.0, 0.0)
     assert found["empty"].exact.value == 0.0
     assert 1.0 <= found["empty"].error.value <= 4.0
+
+
+def test_a_body_that_freezes_shows_no_rebound() -> None:
+    for scene in make_scenes(8, 1, SHAPE, ["gravity"]):
+        frozen = np.array(scene.positions)
+        frozen[:, 6:] = frozen[:, 5:6]
+        error = restitution_error(exact(scene, frozen), scene, 4)
+        assert np.isnan(error) or error == pytest.approx(scene.restitution)
