@@ -13,26 +13,6 @@ WORDS = (
     *("a", "an", "the", "red", "blue", "green", "ball", "square", "moves", "left", "right"),
     *("on", "white", "navy", "background", "and", "bounces", "off", "floor"),
 )
-    "a",
-    "an",
-    "the",
-    "red",
-    "blue",
-    "green",
-    "ball",
-    "square",
-    "moves",
-    "left",
-    "right",
-    "on",
-    "white",
-    "navy",
-    "background",
-    "and",
-    "bounces",
-    "off",
-    "floor",
-]
 
 
 def save_tokenizer(
