@@ -2,6 +2,7 @@
 
 FOLDER/dataset.json                          settings, licence, shards with SHA-256, sources, refusals
 FOLDER/croissant.json                        the same for other tools (MLCommons Croissant 1.0)
+FOLDER/clips.jsonl                           what is known of each clip, one a line
 FOLDER/shards/clips-17x64x64-00000.tar       WebDataset samples of one shape
 FOLDER/shards/clips-17x64x64-00000.npy       int64 (clips, 4): start and size of each sample's facts and frames
 """
@@ -25,6 +26,7 @@ from model.job import VideoShape
 
 FORMAT = "tenwings-dataset/1"
 MANIFEST = "dataset.json"
+LIST = "clips.jsonl"
 SHARDS = "shards"
 _OPEN_FILES = 64
 """Shards kept open by one reader."""

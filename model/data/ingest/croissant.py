@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import hashlib
 from typing import Any
 
-from model.data.folder import ShardFile
+from model.data.folder import LIST, DatasetFolder, ShardFile
 from model.data.licences import licence_url
 
 FILE = "croissant.json"
+_KINDS = {"npy": "application/x-npy", "mp4": "video/mp4"}
 _CONTEXT: dict[str, Any] = {
     "@language": "en",
     "@vocab": "https://schema.org/",
@@ -62,25 +63,40 @@ _FIELDS = {
 }
 
 
-def croissant(manifest: Mapping[str, Any], shards: Sequence[ShardFile]) -> dict[str, Any]:
-    """Describe a dataset folder from its `dataset.json`."""
-    totals = manifest["totals"]
-    licences = sorted(set(manifest["licence"].split(" AND ")))
-    urls = [licence_url(identifier) for identifier in licences]
+def croissant(dataset: DatasetFolder) -> dict[str, Any]:
+    """Describe a dataset folder. No date of publication: equal datasets have equal bytes."""
+    manifest = dataset.manifest
+    urls = [licence_url(identifier) for identifier in sorted(set(manifest["licence"].split(" AND ")))]
     return {
         "@context": _CONTEXT,
         "@type": "sc:Dataset",
         "name": manifest["name"],
-        "description": f"{totals['num_clips']} captioned clips cut from {len(manifest['sources'])} files.",
+        "description": f"{manifest['totals']['num_clips']} captioned clips cut from {len(manifest['sources'])} files.",
         "conformsTo": "http://mlcommons.org/croissant/1.0",
         "license": urls[0] if len(urls) == 1 else urls,
         "creditText": manifest["attribution"],
-        "distribution": [*map(_file_object, shards), *_file_sets(manifest["settings"]["encoding"], shards)],
-        "recordSet": [_record_set()],
+        "citeAs": f"{manifest['name']}, {manifest['attribution'] or 'by the authors of its files'}",
+        "version": "1.0.0",
+        "distribution": [_list_object(dataset), *map(_shard_object, dataset.shards), _frame_set(dataset)],
+        "recordSet": [_clips(), _frames()],
     }
 
 
-def _file_object(shard: ShardFile) -> dict[str, Any]:
+def _list_object(dataset: DatasetFolder) -> dict[str, Any]:
+    data = (dataset.path / LIST).read_bytes()
+    return {
+        "@type": "cr:FileObject",
+        "@id": "list",
+        "name": "list",
+        "description": "What is known of each clip, one a line.",
+        "contentUrl": LIST,
+        "contentSize": f"{len(data)} B",
+        "encodingFormat": "application/jsonlines",
+        "sha256": hashlib.sha256(data).hexdigest(),
+    }
+
+
+def _shard_object(shard: ShardFile) -> dict[str, Any]:
     return {
         "@type": "cr:FileObject",
         "@id": shard.name,
@@ -93,33 +109,44 @@ def _file_object(shard: ShardFile) -> dict[str, Any]:
     }
 
 
-def _file_sets(encoding: str, shards: Sequence[ShardFile]) -> list[dict[str, Any]]:
-    held = [{"@id": shard.name} for shard in shards]
-    kinds = {"npy": "application/x-npy", "mp4": "video/mp4"}
-    sets = {"facts": ("*.json", "application/json"), "frames": (f"*.{encoding}", kinds[encoding])}
-    return [
-        {
-            "@type": "cr:FileSet",
-            "@id": name,
-            "name": name,
-            "containedIn": held if len(held) > 1 else held[0],
-            "encodingFormat": kind,
-            "includes": pattern,
-        }
-        for name, (pattern, kind) in sets.items()
-    ]
+def _frame_set(dataset: DatasetFolder) -> dict[str, Any]:
+    held = [{"@id": shard.name} for shard in dataset.shards]
+    return {
+        "@type": "cr:FileSet",
+        "@id": "frame-files",
+        "name": "frame-files",
+        "description": "The clips' frames, a file each.",
+        "containedIn": held if len(held) > 1 else held[0],
+        "encodingFormat": _KINDS[dataset.encoding],
+        "includes": f"*.{dataset.encoding}",
+    }
 
 
-def _record_set() -> dict[str, Any]:
+def _clips() -> dict[str, Any]:
     fields = [
-        {
-            "@type": "cr:Field",
-            "@id": f"clips/{name}",
-            "name": name,
-            "description": words,
-            "dataType": kind,
-            "source": {"fileSet": {"@id": "facts"}, "extract": {"jsonPath": f"$.{name}"}},
-        }
+        _field("clips", name, kind, words, {"fileObject": {"@id": "list"}, "extract": {"column": name}})
         for name, (kind, words) in _FIELDS.items()
     ]
     return {"@type": "cr:RecordSet", "@id": "clips", "name": "clips", "key": {"@id": "clips/key"}, "field": fields}
+
+
+def _frames() -> dict[str, Any]:
+    files = {"fileSet": {"@id": "frame-files"}}
+    named = {**files, "extract": {"fileProperty": "filename"}, "transform": {"regex": r"^([^.]+)"}}
+    key = _field("frames", "key", "sc:Text", "The clip's key.", named)
+    content = _field(
+        "frames", "content", "sc:Text", "The file's bytes.", {**files, "extract": {"fileProperty": "content"}}
+    )
+    fields = [{**key, "references": {"field": {"@id": "clips/key"}}}, content]
+    return {"@type": "cr:RecordSet", "@id": "frames", "name": "frames", "key": {"@id": "frames/key"}, "field": fields}
+
+
+def _field(record_set: str, name: str, kind: str, words: str, source: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "@type": "cr:Field",
+        "@id": f"{record_set}/{name}",
+        "name": name,
+        "description": words,
+        "dataType": kind,
+        "source": source,
+    }

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from model.data.folder import ShardFile, shape_name
+from model.data.folder import LIST, ShardFile, shape_name
 from model.data.ingest.captions import Notes
 from model.data.ingest.hashes import SeenHashes
 from model.data.ingest.scan import MediaFile
@@ -84,17 +84,20 @@ def write_shards(
     rights: tuple[str, str],
     frames_of: Callable[[Source, int], bytes],
 ) -> Merged:
-    """Write the chosen candidates below `folder`; `rights` are the dataset's licence and attribution."""
+    """Write the chosen candidates and their list below `folder`; `rights` are the dataset's licence and attribution."""
     writer = ShardWriter(folder, encoding=settings.encoding, clips_per_shard=settings.clips_per_shard)
     captions_from: Counter[str] = Counter()
     seconds = 0.0
-    for source, outcome in zip(sources, outcomes, strict=True):
-        for index in outcome.chosen:
-            item = source.staged.candidates[index]
-            facts = _facts(source, source.key(index), item, settings.fps, rights)
-            writer.add(source.key(index), item.shape, facts_to_bytes(facts), frames_of(source, index))
-            captions_from[facts["caption_from"]] += 1
-            seconds += item.end - item.start
+    with (folder / LIST).open("wb") as lines:
+        for source, outcome in zip(sources, outcomes, strict=True):
+            for index in outcome.chosen:
+                item = source.staged.candidates[index]
+                facts = _facts(source, source.key(index), item, settings.fps, rights)
+                data = facts_to_bytes(facts)
+                writer.add(source.key(index), item.shape, data, frames_of(source, index))
+                lines.write(data + b"\n")
+                captions_from[facts["caption_from"]] += 1
+                seconds += item.end - item.start
     return Merged(shards=writer.close(), seconds=seconds, captions_from=captions_from)
 
 

@@ -19,7 +19,7 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
-from model.data.folder import MANIFEST, SHARDS, DatasetFolder
+from model.data.folder import LIST, MANIFEST, SHARDS, DatasetFolder
 from model.data.ingest import croissant
 from model.data.ingest.captions import read_notes
 from model.data.ingest.former import Former
@@ -202,10 +202,10 @@ def _publish(out: Path, content: dict[str, Any]) -> None:
     """Put the new shards where the old ones were; the manifest comes last."""
     _remove(out / SHARDS)
     (out / _DRAFT / SHARDS).rename(out / SHARDS)
+    (out / _DRAFT / LIST).replace(out / LIST)
     _remove(out / _DRAFT)
     write_whole(out / MANIFEST, _json(content))
-    described = croissant.croissant(content, DatasetFolder(out).shards)
-    write_whole(out / croissant.FILE, _json(described))
+    write_whole(out / croissant.FILE, _json(croissant.croissant(DatasetFolder(out))))
 
 
 def _json(content: dict[str, Any]) -> bytes:

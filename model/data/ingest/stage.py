@@ -4,7 +4,8 @@
     WORK/SOURCE-SETTINGS.bin     the clips' serialised frames, one after another
 
 Names are digests of the file's content and of the settings; the JSON is written last, so where it lies the file is
-finished; the frames go once a dataset holds them. Nothing in it depends on the file's name, on other files or on the clock.
+finished; the frames go once a dataset holds them. Nothing in it depends on the file's name, on other files or on the
+clock.
 """
 
 from __future__ import annotations
