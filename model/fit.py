@@ -8,16 +8,19 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from model.data.clips import Clips
+from model.denoiser import Prepared
 from model.evaluate.heldout import heldout_loss_of
 from model.feed import Feed
 from model.parallel import Group, join_group
 from model.plan import FitPlan
 from model.rotation import ADAPTERS, EMA, MODEL, STATE, Rotation
-from model.step import TrainingDiverged
+from model.step import Step, TrainingDiverged
 from model.trainer import Trainer
 
 HELDOUT_SEED = 20_240_101
 """Of the draws that held-out clips are scored on: the same for every run and step."""
+_TRIAL_STEPS = 4
+"""The first warms caches up and is not counted."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,7 +71,7 @@ def fit(
 
     `resume` goes on from the folder's newest checkpoint, with the same plan and feed; without it a folder with
     checkpoints is refused. `out_of_time` is asked after each step; what it stops can be resumed. Raises
-    TrainingDiverged, which names the checkpoint that is kept.
+    TrainingDiverged, which names the checkpoint that is kept, and DoesNotFit before the first step.
     """
     habits, group = habits or Habits(), group or join_group()
     rotation = Rotation(folder=folder, keep=habits.keep)
@@ -77,32 +80,30 @@ def fit(
     heldout = trainer.denoiser.prepare(habits.heldout) if habits.heldout else None
     while trainer.num_steps < plan.num_steps:
         started = time.perf_counter()
-        try:
-            step = trainer.step()
-        except TrainingDiverged as error:
-            raise TrainingDiverged(f"{error}; the last good checkpoint is kept in {kept}") from error
-        seconds, score = time.perf_counter() - started, None
+        step = _step(trainer, kept)
+        seconds = time.perf_counter() - started
         stop = group.any(bool(out_of_time and out_of_time()))
         last = stop or step.index == plan.num_steps
-        if heldout is not None and (last or step.index % habits.heldout_every == 0):
-            with trainer.ema.in_place():
-                score = heldout_loss_of(trainer.denoiser, heldout, seed=HELDOUT_SEED)
+        scored = heldout if last or step.index % habits.heldout_every == 0 else None
+        progress = _progress(trainer, step, seconds, scored)
         if on_progress and group.rank == 0:
-            on_progress(
-                Progress(
-                    step=step.index,
-                    loss=step.loss,
-                    grad_norm=step.grad_norm,
-                    learning_rate=plan.rate_at(step.index),
-                    clips_per_second=plan.batch_size / seconds,
-                    heldout_loss=score,
-                )
-            )
+            on_progress(progress)
         if last or step.index % habits.save_every == 0:
             kept = _save(trainer, rotation)
         if stop:
             break
     return kept
+
+
+def steps_within(checkpoint: bytes, plan: FitPlan, feed: Feed, seconds: float, *, group: Group | None = None) -> int:
+    """Return how many of the plan's steps fit in a time, from the fastest of a few that are made and thrown away."""
+    trainer = Trainer(checkpoint, plan, feed, group=group)
+    times = []
+    for _ in range(_TRIAL_STEPS):
+        started = time.perf_counter()
+        trainer.step()
+        times.append(time.perf_counter() - started)
+    return max(1, int(trainer.group.mean(seconds / min(times[1:]))))
 
 
 def _begin(checkpoint: bytes, plan: FitPlan, feed: Feed, rotation: Rotation, resume: bool, group: Group) -> Trainer:
@@ -112,6 +113,28 @@ def _begin(checkpoint: bytes, plan: FitPlan, feed: Feed, rotation: Rotation, res
     if latest:
         raise ValueError(f"{rotation.folder} holds a run, {latest.name}; resume it, or name another folder")
     return Trainer(checkpoint, plan, feed, group=group)
+
+
+def _step(trainer: Trainer, kept: Path) -> Step:
+    try:
+        return trainer.step()
+    except TrainingDiverged as error:
+        raise TrainingDiverged(f"{error}; the last good checkpoint is kept in {kept}") from error
+
+
+def _progress(trainer: Trainer, step: Step, seconds: float, heldout: Prepared | None) -> Progress:
+    score = None
+    if heldout is not None:
+        with trainer.ema.in_place():
+            score = heldout_loss_of(trainer.denoiser, heldout, seed=HELDOUT_SEED)
+    return Progress(
+        step=step.index,
+        loss=step.loss,
+        grad_norm=step.grad_norm,
+        learning_rate=trainer.plan.rate_at(step.index),
+        clips_per_second=trainer.plan.batch_size / seconds,
+        heldout_loss=score,
+    )
 
 
 def _save(trainer: Trainer, rotation: Rotation) -> Path:
