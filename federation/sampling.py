@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import math
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,7 +13,10 @@ import numpy as np
 
 from federation.checkpoints import find_checkpoint
 from federation.config import RunSpec
+from federation.provenance import provenance_of, signer_of
+from federation.frozen_parts import fetch_parts
 from federation.runs import require_run
+from node.cid import of as cid_of
 from node.config import Home
 from node.errors import ConfigError
 from node.wiring import COORDINATOR, open_ledger, open_store
@@ -54,6 +59,8 @@ class SampleRequest:
     """(frames, height, width) of a clip; 0 means the run's, or the demonstration's for a checkpoint file."""
     num_seconds: float = 0
     """Length of a video that grows window by window; 0 makes one clip."""
+    watermark: bool = True
+    """Whether the video carries an invisible mark of its checkpoint."""
 
     def __post_init__(self) -> None:
         if not self.prompts or not all(p.strip() for p in self.prompts):
@@ -71,28 +78,43 @@ class SampleRequest:
 def sample_videos(
     home: Home, run_id: int, checkpoint: str | None, request: SampleRequest, out: Path
 ) -> tuple[Path, str]:
-    """Write the first prompt's clip to `out` (MP4) and all clips, a row each, to a PNG contact sheet beside it.
+    """Write the first prompt's clip to `out` (MP4, signed) and all clips, a row each, to a PNG contact sheet beside it.
 
     The checkpoint is a file or a CID, or the run's head when not named; a file needs no network. Returns the sheet's
     path and what the checkpoint is called.
     """
     from model.checkpoint import load_model
-    from model.data.video import contact_sheet, write_mp4
+    from model.data.video import contact_sheet
     from model.denoiser import Denoiser
+    from model.provenance import sign_video
 
     data, name, shape = _open(home, run_id, checkpoint or "", request.size)
+    origin, signer = cid_of(data), signer_of(home)
     denoiser = Denoiser(load_model(data))
     out.parent.mkdir(parents=True, exist_ok=True)
     if request.num_seconds:
         kept: list[Frames] = []
-        write_mp4(out, _long(denoiser, request, shape, kept), fps=FPS)
+        _write(out, _long(denoiser, request, shape, kept), shape, origin if request.watermark else "")
         clips = np.stack(kept)[None]
     else:
         clips = _short(denoiser, request, shape)
-        write_mp4(out, clips[0], fps=FPS)
+        _write(out, clips[0], shape, origin if request.watermark else "")
+    size = shape.num_frames, shape.height, shape.width
+    sign_video(out, provenance_of(request, origin, _task(request), size), signer)
     sheet = out.with_suffix(".png")
     sheet.write_bytes(contact_sheet(clips, scale=3))
     return sheet, name
+
+
+def _write(out: Path, frames: Iterable[Frames], shape: VideoShape, marked_with: str) -> None:
+    """Write an MP4 of 256 pixels or more a side, with the mark of a checkpoint unless that is empty."""
+    from model.data.video import write_mp4
+    from model.provenance import add_watermark, payload_of
+    from model.provenance.watermark import SIDE
+
+    finish = partial(add_watermark, payload=payload_of(marked_with)) if marked_with else None
+    height = max(SIDE, shape.height, math.ceil(SIDE * shape.height / shape.width))
+    write_mp4(out, frames, fps=FPS, height=height, finish=finish)
 
 
 def _open(home: Home, run_id: int, name: str, size: tuple[int, int, int]) -> tuple[bytes, str, VideoShape]:
@@ -107,6 +129,7 @@ def _open(home: Home, run_id: int, name: str, size: tuple[int, int, int]) -> tup
         run, store = require_run(open_ledger(home), run_id), open_store(home, COORDINATOR)
         spec = RunSpec.from_bytes(store.get(run.spec_cid)).model
         data, name = find_checkpoint(home, name, run_id)
+        fetch_parts(store, spec)
         if (found := read(data).config.preset) != spec.preset:
             raise ConfigError(f"expected a checkpoint of run {run_id}'s preset {spec.preset}, got one of {found}")
         usual = spec.num_frames, spec.height, spec.width

@@ -110,6 +110,16 @@ class Home:
         """State of the groups of local services."""
         return self._folder("stack")
 
+    @property
+    def provenance(self) -> Path:
+        """Key and certificates that sampled videos are signed with."""
+        return self._folder("provenance")
+
+    @property
+    def signing_chain(self) -> Path:
+        """The certificates alone; asking for them makes no folder."""
+        return self.root / "provenance" / "chain.pem"
+
     def _folder(self, *parts: str) -> Path:
         return _folder(self.root.joinpath(*parts), root=self.root)
 

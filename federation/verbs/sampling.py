@@ -43,6 +43,7 @@ def sample(
     height: Annotated[int, typer.Option(help="Pixels (default: the run's).")] = 0,
     width: Annotated[int, typer.Option(help="Pixels (default: the run's).")] = 0,
     seconds: Annotated[float, typer.Option(help="Make a long video, window by window, 8 frames a second.")] = 0,
+    watermark: Annotated[bool, typer.Option(help="Mark the video invisibly with its checkpoint.")] = True,
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -66,6 +67,7 @@ def sample(
         box=(corner[0], corner[1], corner[2], corner[3]) if corner else None,
         size=(frames, height, width),
         num_seconds=seconds,
+        watermark=watermark,
     )
     sheet, name = sample_videos(find_home(home), run, checkpoint, request, out)
     Out(as_json=as_json).result(

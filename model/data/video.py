@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from fractions import Fraction
 from itertools import chain
 from pathlib import Path
@@ -23,10 +23,11 @@ def write_mp4(
     fps: int = 8,
     height: int = 256,
     resampling: str = "bicubic",
+    finish: Callable[[NDArray[np.uint8]], NDArray[np.uint8]] | None = None,
 ) -> None:
     """Write frames (T, H, W, 3) as H.264, scaled to `height` rows so that small clips can be seen.
 
-    Frames may come one by one from an iterator: none is kept.
+    Frames may come one by one from an iterator: none is kept. `finish` changes each frame at its final size.
     """
     if resampling not in _RESAMPLING:
         raise ValueError(f"unknown resampling {resampling!r}; choose {', '.join(_RESAMPLING)}")
@@ -44,6 +45,7 @@ def write_mp4(
         for frame in chain([first], rest):
             _check(frame[None])
             image = np.asarray(Image.fromarray(frame).resize(size, _RESAMPLING[resampling]))
+            image = finish(image) if finish else image
             container.mux(stream.encode(av.VideoFrame.from_ndarray(image, format="rgb24")))
         container.mux(stream.encode(None))
 

@@ -19,7 +19,9 @@ GENERATOR = "Ten Wings"
 LABEL = "org.tenwings.sample"
 """Of the assertion that holds prompt, seed, checkpoint and settings."""
 SOURCE_TYPE = "http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia"
-_UNTRUSTED = "signingCredential.untrusted"
+COMPOSITE_TYPE = "http://cv.iptc.org/newscodes/digitalsourcetype/compositeWithTrainedAlgorithmicMedia"
+"""Of a video that holds frames which were given."""
+_UNTRUSTED, _TRUSTED = "signingCredential.untrusted", "signingCredential.trusted"
 _KEY_USES = ("1.3.6.1.5.5.7.3.4", "1.3.6.1.5.5.7.3.36", "1.3.6.1.4.1.62558.2.1")
 """E-mail protection, document signing and C2PA's own: the uses that a signer's certificate may name."""
 
@@ -34,6 +36,8 @@ class Provenance:
     """CID of the checkpoint, or the SHA-256 of its file."""
     settings: Mapping[str, str | int | float | bool]
     """Of the sampler."""
+    given: tuple[str, ...] = ()
+    """SHA-256 of each file whose frames were given."""
     version: str = ""
     """Of Ten Wings."""
 
@@ -55,7 +59,7 @@ class Manifest:
     signer: str
     """Name and organisation in the certificate; anyone may write any name into their own."""
     trusted: bool
-    """Whether the certificate leads to a root that the reader trusts."""
+    """Whether the certificate leads to a root that the reader trusts; says nothing of the file."""
     failures: tuple[str, ...] = field(default=())
     """C2PA's codes of what does not hold, other than an unknown signer: empty when file and signature match."""
 
@@ -103,12 +107,14 @@ def read_manifest(path: Path, trusted_pem: str = "") -> Manifest | None:
 def _definition(title: str, provenance: Provenance) -> dict[str, Any]:
     agent = {"name": GENERATOR} | ({"version": provenance.version} if provenance.version else {})
     # Numbers of the manifest are signed 64-bit: a seed may be larger, so it goes as text.
-    created = {"action": "c2pa.created", "digitalSourceType": SOURCE_TYPE, "softwareAgent": agent}
+    source = COMPOSITE_TYPE if provenance.given else SOURCE_TYPE
+    created = {"action": "c2pa.created", "digitalSourceType": source, "softwareAgent": agent}
     made = {
         "prompt": provenance.prompt,
         "seed": str(provenance.seed),
         "checkpoint": provenance.checkpoint,
         "settings": dict(provenance.settings),
+        "given": list(provenance.given),
         "version": provenance.version,
     }
     return {
@@ -144,7 +150,7 @@ def _manifest(read: Mapping[str, Any]) -> Manifest:
         provenance=_provenance(active.get("assertions", [])),
         generator=", ".join(generators),
         signer=", ".join(name for name in names if name) or "unknown",
-        trusted=read.get("validation_state") == "Trusted",
+        trusted=any(success["code"] == _TRUSTED for success in results.get("success", [])),
         failures=tuple(code for code in dict.fromkeys(codes) if code != _UNTRUSTED),
     )
 
@@ -154,6 +160,6 @@ def _provenance(assertions: list[dict[str, Any]]) -> Provenance | None:
     if not ours:
         return None
     try:
-        return Provenance(**(ours[0] | {"seed": int(ours[0]["seed"])}))
+        return Provenance(**(ours[0] | {"seed": int(ours[0]["seed"]), "given": tuple(ours[0]["given"])}))
     except (KeyError, TypeError, ValueError):
         return None
