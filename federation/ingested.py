@@ -67,25 +67,34 @@ def publish(
 
 
 def split_by_source(sources: Mapping[str, list[int]], seed: int) -> dict[str, list[int]]:
-    """Deal whole sources, the largest first, to the split that lacks most clips. Raises ConfigError."""
+    """Draw whole sources for the heldout and the score split until each has its share; the rest trains.
+
+    Where the draw leaves a split short, the smallest sources are taken instead. Raises ConfigError where they do not
+    do either.
+    """
     total = sum(map(len, sources.values()))
-    small = min(max(MIN_CLIPS, total // _SHARE), _MAX_CLIPS)
-    lacking = {"train": total - 2 * small, "score": small, "heldout": small}
-    splits: dict[str, list[int]] = {split: [] for split in SPLITS}
+    share = min(max(MIN_CLIPS, total // _SHARE), _MAX_CLIPS)
     names = sorted(sources)
-    ranks = np.random.Generator(np.random.Philox(seed)).permutation(len(names))
-    order = sorted(range(len(names)), key=lambda i: (-len(sources[names[i]]), int(ranks[i])))
-    for place in order:
-        clips = sources[names[place]]
-        split = max(SPLITS, key=lambda name: lacking[name])
-        splits[split] += clips
-        lacking[split] -= len(clips)
-    short = [f"{len(clips)} for {split}" for split, clips in splits.items() if len(clips) < MIN_CLIPS]
-    if short:
-        raise ConfigError(
-            f"expected at least {MIN_CLIPS} clips for each of {', '.join(SPLITS)}, from files of their own, got "
-            f"{', '.join(short)} of {total} clips from {len(sources)} files; add files, or take shorter clips"
-        )
+    drawn = [names[i] for i in np.random.Generator(np.random.Philox(seed)).permutation(len(names))]
+    by_size = sorted(drawn, key=lambda name: len(sources[name]))
+    not_too_large = sorted(drawn, key=lambda name: len(sources[name]) > 2 * share)
+    splits: dict[str, list[int]] = {}
+    for order in (not_too_large, by_size):
+        splits = _deal([sources[name] for name in order], share)
+        if all(len(clips) >= MIN_CLIPS for clips in splits.values()):
+            return splits
+    counts = ", ".join(f"{len(clips)} for {split}" for split, clips in splits.items())
+    raise ConfigError(
+        f"expected at least {MIN_CLIPS} clips for each of {', '.join(SPLITS)}, from files of their own, got {counts} "
+        f"({len(sources)} files); add files, or take shorter clips"
+    )
+
+
+def _deal(groups: list[list[int]], share: int) -> dict[str, list[int]]:
+    splits: dict[str, list[int]] = {split: [] for split in SPLITS}
+    for clips in groups:
+        wanting = [split for split in ("heldout", "score") if len(splits[split]) < share]
+        splits[wanting[0] if wanting else "train"] += clips
     return splits
 
 
