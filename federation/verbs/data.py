@@ -1,4 +1,4 @@
-"""Verbs of datasets: data add, data info."""
+"""Verbs of datasets: data add, data info, data prepare."""
 
 from __future__ import annotations
 
@@ -31,6 +31,7 @@ def add_verbs(app: typer.Typer) -> None:
     """Add the group `data`."""
     data_app.command("add")(data_add)
     data_app.command("info")(data_info)
+    data_app.command("prepare")(data_prepare)
     app.add_typer(data_app, name="data")
 
 
@@ -105,6 +106,36 @@ def data_info(folder: FolderArgument, as_json: JsonOption = False) -> None:
         out.table(score, _bars(counts))
 
 
+@verb
+def data_prepare(
+    folder: FolderArgument,
+    preset: Annotated[str, typer.Option(help="Model whose codec and text encoder are used.")] = "nano",
+    codec: Annotated[str, typer.Option(help="Digest of a codec's file among the parts (default: the preset's).")] = "",
+    text: Annotated[str, typer.Option(help="Digest of a text encoder's file (default: the preset's).")] = "",
+    batch: Annotated[int, typer.Option(help="Clips that are encoded at once.")] = 8,
+    as_json: JsonOption = False,
+) -> None:
+    """Compute latents and text embeddings of a dataset folder once, so that training needs no codec."""
+    from model.codec import build_codec
+    from model.data.latents import prepare_folder
+    from model.runs import configure
+    from model.text import build_text_encoder
+
+    if batch < 1:
+        raise ConfigError(f"--batch: expected at least 1, got {batch}")
+    out, config = Out(as_json=as_json), configure(preset, codec=codec, text=text)
+    with _progress(out) as progress:
+        tasks = {kind: progress.add_task(kind, total=None) for kind in ("latents", "text")}
+        latents, embeddings = prepare_folder(
+            folder,
+            build_codec(config.codec),
+            build_text_encoder(config.text),
+            batch_size=batch,
+            tell=lambda kind, done, total: progress.update(tasks[kind], total=total, completed=done),
+        )
+    out.result({"latents": str(latents), "text": str(embeddings)}, escape(f"{latents}\n{embeddings}"))
+
+
 def _add_built_in(out: Out, home: Home, name: str, clips_per_shard: int, shards: int, seed: int) -> None:
     from federation.datasets import LICENCE, DatasetPlan, build
 
@@ -160,16 +191,21 @@ def _ingest(
         )
 
 
-@contextmanager
-def _bar(out: Out) -> Iterator[Callable[[Reading], None]]:
-    """A bar over the files' bytes, on a terminal alone."""
+def _progress(out: Out) -> Progress:
+    """Bars on a terminal alone."""
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
         TextColumn("{task.percentage:>3.0f} %"),
         TimeRemainingColumn(),
     )
-    with Progress(*columns, console=out.console, transient=True, disable=out.as_json) as progress:
+    return Progress(*columns, console=out.console, transient=True, disable=out.as_json)
+
+
+@contextmanager
+def _bar(out: Out) -> Iterator[Callable[[Reading], None]]:
+    """A bar over the files' bytes."""
+    with _progress(out) as progress:
         task = progress.add_task("reading", total=None)
 
         def tell(reading: Reading) -> None:

@@ -177,3 +177,14 @@ def test_a_folder_of_which_nothing_can_be_used_is_exit_code_2(tmp_path: Path) ->
 
     assert result.exit_code == 2
     assert "no file gave a clip; a.mp4: cannot be decoded" in result.output
+
+
+def test_latents_are_computed_by_a_verb_and_kept_under_their_digests(films: Path, tmp_path: Path) -> None:
+    run("add", str(films), *OPTIONS, "--out", str(tmp_path / "out"))
+    result = run("prepare", str(tmp_path / "out"), "--preset", "nano", "--json")
+    found = json.loads(result.output)
+
+    assert result.exit_code == 0
+    assert Path(found["latents"]).name.startswith("latents-")
+    assert len(list(Path(found["latents"]).glob("*.npy"))) == 1
+    assert len(list(Path(found["text"]).glob("*.npy"))) == 2
