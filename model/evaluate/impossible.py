@@ -4,7 +4,7 @@ An edit turns a scene into another valid one: without its body, in another colou
 Cut both at one frame and swap the ends: each clip now breaks one law at one instant, and the two impossible clips hold
 exactly the frames of the two valid ones. So a score that only knows how easy frames are sees no difference. Two edits
 have no valid twin (bodies that pass through each other, gravity that turns round): there one impossible clip faces
-one valid clip, and both show all bodies all the time.
+one valid clip whose frames are others, and a score can tell them apart without knowing any law.
 """
 
 from __future__ import annotations
@@ -151,7 +151,8 @@ def _float(cut: _Cut) -> Scene | None:
     return cut.moved(positions) if _in_picture(cut.scene, positions) else None
 
 
-EDITS: dict[str, tuple[Callable[[_Cut], Scene | None], tuple[str, ...]]] = {
+_Edit = tuple[Callable[[_Cut], Scene | None], tuple[str, ...]]
+MATCHED: dict[str, _Edit] = {
     "teleport": (_teleport, ("uniform", "bounce", "collision", "inelastic", "gravity", "occluder", "counting")),
     "vanish": (_vanish, ("uniform", "bounce", "gravity", "occluder", "containment", "counting")),
     "double": (_double, ("uniform", "bounce", "gravity")),
@@ -159,12 +160,14 @@ EDITS: dict[str, tuple[Callable[[_Cut], Scene | None], tuple[str, ...]]] = {
     "stop": (_stop, ("uniform", "bounce", "occluder")),
     "turn": (_turn, ("uniform", "bounce", "collision", "occluder", "pendulum")),
     "pace": (_pace, ("uniform", "bounce", "collision", "inelastic", "occluder")),
+}
+"""Name -> what makes the twin, and the laws under which twin and scene are both valid but not together."""
+UNMATCHED: dict[str, _Edit] = {
     "through": (_through, ("collision", "inelastic")),
     "float": (_float, ("gravity",)),
 }
-"""Name -> what makes the twin, and the laws under which twin and scene are both valid but not together."""
-_ALONE = ("through", "float")
-"""Edits whose twin is itself impossible, from the cut on."""
+"""Edits whose twin is itself impossible from the cut on: frames differ, so they are no part of an error's mean."""
+EDITS = MATCHED | UNMATCHED
 _OF_MOTION = ("stop", "turn", "pace", "float")
 """Edits that need a body in motion and no contact nearby, which would be a cause."""
 
@@ -183,9 +186,9 @@ def match(scene: Scene, edit: str, seed: int) -> Matched | None:
     if frame is None or twin is None:
         return None
     one, two = render(scene), render(twin)
-    if not (_differ(one[:frame], two[:frame]) or edit in _ALONE) or not _differ(one[frame:], two[frame:]):
+    if not (_differ(one[:frame], two[:frame]) or edit in UNMATCHED) or not _differ(one[frame:], two[frame:]):
         return None
-    if edit in _ALONE:
+    if edit in UNMATCHED:
         return Matched(scene=scene, edit=edit, frame=frame, valid=(one,), impossible=(two,))
     crossed = tuple(np.concatenate([a[:frame], b[frame:]]) for a, b in ((one, two), (two, one)))
     return Matched(scene=scene, edit=edit, frame=frame, valid=(one, two), impossible=crossed)
@@ -198,7 +201,7 @@ def make_matched(
     shape: VideoShape,
     split: str = "train",
     laws: Sequence[str] | None = None,
-    edits: Sequence[str] = tuple(EDITS),
+    edits: Sequence[str] = tuple(MATCHED),
 ) -> list[Matched]:
     """Return sets that go through `edits` in turn, and for each edit through those of `laws` that it breaks.
 

@@ -8,6 +8,7 @@ model that judges frames one by one.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -18,10 +19,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from model.data.clips import Clips
-from model.data.worlds import ATTRIBUTION
+from model.data.worlds import ATTRIBUTION, LAWS, laws_of
 from model.denoiser import Prepared
 from model.diffusion import Objective
-from model.evaluate.impossible import EDITS, Matched, make_matched
+from model.evaluate.impossible import MATCHED, UNMATCHED, Matched, make_matched
 from model.evaluate.intervals import Estimate, share
 from model.job import DEMO_SHAPE, VideoShape
 
@@ -59,7 +60,9 @@ class PlausibilityResult:
     num_pairs: int
     """Independent matched sets."""
     by_edit: dict[str, Estimate]
-    """The same for each kind of edit."""
+    """The same for each kind of matched edit."""
+    unmatched: dict[str, Estimate]
+    """For edits whose clips differ in their frames, too; no part of `error`."""
     by_noise: tuple[Estimate, ...]
     """The same when one timestep alone is asked, least noise first."""
 
@@ -72,18 +75,23 @@ def plausibility(
     split: str = "train",
     shape: VideoShape = DEMO_SHAPE,
     laws: Sequence[str] | None = None,
-    edits: Sequence[str] = tuple(EDITS),
+    edits: Sequence[str] = tuple(MATCHED),
     captioned: bool = True,
 ) -> PlausibilityResult:
     """Return the error over `num_pairs` matched sets that go through `edits` in turn.
 
-    `captioned=False` asks without the caption, which names the colour and sometimes the wall.
+    As many sets of each unmatched edit as of a matched one are scored beside. `captioned=False` asks without the
+    caption, which names the colour and sometimes the wall.
     """
     sets = make_matched(num_pairs, seed=seed, shape=shape, split=split, laws=laws, edits=edits)
+    wanted = set(laws_of(split)) & set(LAWS if laws is None else laws)
+    for edit in (edit for edit, (_, broken) in UNMATCHED.items() if wanted & set(broken)):
+        num = math.ceil(num_pairs / len(edits))
+        sets += make_matched(num, seed=seed, shape=shape, split=split, laws=laws, edits=[edit])
     rng = np.random.Generator(np.random.Philox(seed))
     with torch.no_grad():
         excess = np.stack([_excess(denoiser, matched, rng, captioned=captioned) for matched in sets])
-    return _result(excess, [matched.edit for matched in sets])
+    return _result(excess, np.array([matched.edit for matched in sets]))
 
 
 def _excess(denoiser: Scorer, matched: Matched, rng: np.random.Generator, *, captioned: bool) -> NDArray[np.float64]:
@@ -104,16 +112,18 @@ def _excess(denoiser: Scorer, matched: Matched, rng: np.random.Generator, *, cap
     return np.asarray(impossible.mean(axis=1) / valid.mean(axis=1) - 1)
 
 
-def _result(excess: NDArray[np.float64], edits: Sequence[str]) -> PlausibilityResult:
-    overall = _preferred(excess.mean(axis=1))
-    kinds = np.array(edits)
+def _result(excess: NDArray[np.float64], edits: NDArray[np.str_]) -> PlausibilityResult:
+    matched = excess[~np.isin(edits, list(UNMATCHED))]
+    overall = _preferred(matched.mean(axis=1))
+    by_edit = {edit: _preferred(excess[edits == edit].mean(axis=1)) for edit in dict.fromkeys(edits.tolist())}
     return PlausibilityResult(
         error=overall.value,
         low=overall.low,
         high=overall.high,
         num_pairs=overall.num,
-        by_edit={edit: _preferred(excess[kinds == edit].mean(axis=1)) for edit in EDITS if edit in edits},
-        by_noise=tuple(_preferred(column) for column in excess.T),
+        by_edit={edit: estimate for edit, estimate in by_edit.items() if edit in MATCHED},
+        unmatched={edit: estimate for edit, estimate in by_edit.items() if edit in UNMATCHED},
+        by_noise=tuple(_preferred(column) for column in matched.T),
     )
 
 
