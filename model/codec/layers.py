@@ -63,8 +63,7 @@ class ResidualBlock(nn.Module):
         super().__init__()
         self.norm_1, self.norm_2 = ChannelNorm(channels), ChannelNorm(channels)
         self.conv_1, self.conv_2 = CausalConv(channels, channels), CausalConv(channels, channels)
-        nn.init.zeros_(self.conv_2.weight)
-        nn.init.zeros_(cast(Tensor, self.conv_2.bias))
+        start_at_zero(self.conv_2)
 
     def forward(self, x_BCTHW: Tensor, past: Past | None = None) -> Tensor:
         h = self.conv_1(F.silu(self.norm_1(x_BCTHW)), past)
@@ -104,6 +103,13 @@ class Up(nn.Module):
         if self.repeats:
             x = x + x_BCTHW.repeat_interleave(self.repeats, dim=1)
         return unfold(x, self.step, first=past is None or past.first)
+
+
+def start_at_zero(conv: nn.Conv3d) -> nn.Conv3d:
+    """Set a convolution to zero, so that what it adds to starts undisturbed."""
+    for parameter in conv.parameters():
+        nn.init.zeros_(parameter)
+    return conv
 
 
 def fold(x_BCTHW: Tensor, step: tuple[int, int], *, first: bool) -> Tensor:

@@ -27,6 +27,7 @@ class VaeCodec:
     ) -> None:
         """`max_pixels` bounds the pixels (frames counted) of one pass; see model.codec.chunks."""
         self.digest = hashlib.sha256(pack(vae, statistics)).hexdigest()
+        self.statistics = statistics
         self.vae = vae.to(device).eval().requires_grad_(False)
         self._mean = torch.tensor(statistics.mean, device=device)[:, None, None, None]
         self._std = torch.tensor(statistics.std, device=device)[:, None, None, None]

@@ -14,11 +14,13 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
-from model.codec.layers import ChannelNorm, Down, Past, ResidualBlock, Up
+from model.codec.layers import ChannelNorm, Down, Past, ResidualBlock, Up, fold, start_at_zero, unfold
 from model.codec.vae_config import VaeConfig
 
 LOG_VARIANCE = (-20.0, 10.0)
 """The encoder's log-variance is kept inside, so that no exponential overflows."""
+LOG_VARIANCE_START = -6.0
+"""Where the log-variance starts: noise of a twentieth of a unit latent, so that the first steps see the picture."""
 
 
 class VideoVae(nn.Module):
@@ -36,8 +38,8 @@ class VideoVae(nn.Module):
 
     def encode(self, x_BCTHW: Tensor, past: Past | None = None) -> tuple[Tensor, Tensor]:
         """Return (mean, log-variance). With `past`, `x_BCTHW` is a chunk of whole latent frames."""
-        mean, log_variance = self.encoder(x_BCTHW, past).chunk(2, dim=1)
-        return mean, log_variance.clamp(*LOG_VARIANCE)
+        coded: tuple[Tensor, Tensor] = self.encoder(x_BCTHW, past)
+        return coded
 
     def decode(self, z_BCTHW: Tensor, past: Past | None = None) -> Tensor:
         """Return frames, not clipped."""
@@ -51,22 +53,28 @@ class VideoVae(nn.Module):
 
 
 class Encoder(nn.Module):
-    """Stem, stages from fine to coarse, head."""
+    """Stem, stages from fine to coarse, head; beside them one linear map of each latent cell's own block of pixels.
+
+    The linear path carries what a linear code can (training starts it at the principal components); the stages
+    start at zero and add what it misses.
+    """
 
     def __init__(self, config: VaeConfig) -> None:
         super().__init__()
-        widths = config.widths
+        self.block, widths = config.block, config.widths
         layers: list[nn.Module] = [Down(3, widths[0], config.patch)]
         for i, (width, blocks) in enumerate(zip(widths, config.encoder_blocks, strict=True)):
             layers += [ResidualBlock(width) for _ in range(blocks)]
             layers += [Down(width, widths[i + 1], config.steps[i])] if i + 1 < len(widths) else []
         self.layers = nn.ModuleList(layers)
         self.norm = ChannelNorm(widths[-1])
-        self.out = nn.Conv3d(widths[-1], 2 * config.latent_channels, kernel_size=1)
+        self.out = start_at_zero(nn.Conv3d(widths[-1], 2 * config.latent_channels, kernel_size=1))
+        self.linear = nn.Conv3d(config.block_values, config.latent_channels, kernel_size=1)
 
-    def forward(self, x_BCTHW: Tensor, past: Past | None = None) -> Tensor:
-        h: Tensor = self.out(F.silu(self.norm(_through(self.layers, x_BCTHW, past))))
-        return h
+    def forward(self, x_BCTHW: Tensor, past: Past | None = None) -> tuple[Tensor, Tensor]:
+        blocks = fold(x_BCTHW, self.block, first=past is None or past.first)
+        mean, log_variance = self.out(F.silu(self.norm(_through(self.layers, x_BCTHW, past)))).chunk(2, dim=1)
+        return mean + self.linear(blocks), (log_variance + LOG_VARIANCE_START).clamp(*LOG_VARIANCE)
 
 
 class Decoder(nn.Module):
@@ -74,7 +82,7 @@ class Decoder(nn.Module):
 
     def __init__(self, config: VaeConfig) -> None:
         super().__init__()
-        widths = config.widths
+        self.block, self.patch, widths = config.block, config.patch, config.widths
         self.stem = nn.Conv3d(config.latent_channels, widths[-1], kernel_size=1)
         layers: list[nn.Module] = []
         for i in reversed(range(len(widths))):
@@ -82,12 +90,14 @@ class Decoder(nn.Module):
             layers += [Up(widths[i], widths[i - 1], config.steps[i - 1])] if i else []
         self.layers = nn.ModuleList(layers)
         self.norm = ChannelNorm(widths[0])
-        self.out = Up(widths[0], 3, config.patch)
+        self.out = start_at_zero(nn.Conv3d(widths[0], 3 * config.patch[0] * config.patch[1] ** 2, kernel_size=1))
+        self.linear = nn.Conv3d(config.latent_channels, config.block_values, kernel_size=1)
 
     def forward(self, z_BCTHW: Tensor, past: Past | None = None) -> Tensor:
+        first = past is None or past.first
         h = self.norm(_through(self.layers, self.stem(z_BCTHW), past))
-        frames: Tensor = self.out(F.silu(h), past)
-        return frames
+        detail = unfold(self.out(F.silu(h)), self.patch, first=first)
+        return unfold(self.linear(z_BCTHW), self.block, first=first) + detail
 
 
 def num_parameters(model: nn.Module) -> int:

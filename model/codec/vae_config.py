@@ -54,6 +54,16 @@ class VaeConfig:
         space = _halvings("factor", self.factor, self.patch[1], room)
         return tuple((2 if i >= room - time else 1, 2 if i < space else 1) for i in range(room))
 
+    @property
+    def block(self) -> tuple[int, int]:
+        """(frames, pixels) of the space-time block behind one latent cell."""
+        return self.time_factor, self.factor
+
+    @property
+    def block_values(self) -> int:
+        """Values in such a block."""
+        return 3 * self.time_factor * self.factor**2
+
     def to_json(self) -> str:
         """Canonical JSON: equal configurations give equal text."""
         return json.dumps(asdict(self), sort_keys=True, separators=(",", ":"))

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from model.codec import PixelCodec, build_codec
+from model.codec import PixelCodec, build_codec, frames_of, latent_frame, num_latent_frames
+from model.codec.quality import compare
 from model.config import CodecConfig
 from model.data.worlds import make_clips
 from model.job import VideoShape
@@ -60,3 +61,30 @@ def test_frames_that_do_not_fit_are_refused() -> None:
 def test_the_digest_names_the_factor() -> None:
     assert PixelCodec(factor=4).digest == build_codec(CodecConfig(factor=4)).digest
     assert PixelCodec(factor=4).digest != PixelCodec(factor=2).digest
+
+
+def test_a_frame_lies_in_the_latent_frame_that_holds_it() -> None:
+    assert [latent_frame(frame, 4) for frame in range(10)] == [0, 1, 1, 1, 1, 2, 2, 2, 2, 3]
+    assert [list(frames_of(latent, 4)) for latent in range(3)] == [[0], [1, 2, 3, 4], [5, 6, 7, 8]]
+    assert [list(frames_of(latent, 1)) for latent in range(3)] == [[0], [1], [2]]
+    assert [num_latent_frames(frames, 4) for frames in (1, 5, 17)] == [1, 2, 5]
+    assert PixelCodec().time_factor == 1
+
+
+def test_a_number_of_frames_that_does_not_fit_is_refused_with_the_nearest() -> None:
+    with pytest.raises(ValueError, match=r"expected 1 \+ 4 k frames, got 16; .* 13 or 17"):
+        num_latent_frames(16, 4)
+    with pytest.raises(ValueError, match="got 0; the nearest that the codec takes: 1"):
+        num_latent_frames(0, 4)
+
+
+def test_quality_by_hand() -> None:
+    frames = np.full((2, 1, 16, 16, 3), 100, np.uint8)
+    made = frames.copy()
+    made[0] += 16
+    made[1] += 1
+    score = compare(frames, made)
+    assert score.psnr == pytest.approx(27.0423, abs=1e-3)
+    assert score.mean_psnr == pytest.approx((24.0484 + 48.1308) / 2, abs=1e-3)
+    assert compare(frames, frames).ssim == pytest.approx(1.0, abs=1e-5)
+    assert compare(frames, frames).psnr == float("inf")
