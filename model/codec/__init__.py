@@ -11,19 +11,24 @@ from pathlib import Path
 
 from model import parts
 from model.codec.base import VideoCodec, frames_of, latent_frame, num_latent_frames
+from model.codec.diffusers_vae import DiffusersCodec
 from model.codec.learned import VaeCodec
 from model.codec.pixel import PixelCodec
 from model.config import CodecConfig
 
 __all__ = [
+    "DiffusersCodec",
     "PixelCodec",
     "VaeCodec",
     "VideoCodec",
     "build_codec",
     "check_codec",
+    "find_codec",
     "frames_of",
+    "keep_codec",
     "latent_frame",
     "num_latent_frames",
+    "open_codec",
 ]
 
 
@@ -32,7 +37,9 @@ def build_codec(config: CodecConfig, *, source: Path | None = None, device: str 
 
     Raises PartMissing where it is not on this machine, and ValueError where `source` is another codec.
     """
-    codec = _build(config, source, device)
+    if config.kind == "pixel":
+        return PixelCodec(factor=config.factor)
+    codec = open_codec(source, device=device) if source else find_codec(config.digest, device=device)
     check_codec(config, codec)
     return codec
 
@@ -46,11 +53,24 @@ def check_codec(config: CodecConfig, codec: VideoCodec) -> None:
         )
 
 
-def _build(config: CodecConfig, source: Path | None, device: str) -> VideoCodec:
-    if config.kind == "pixel":
-        return PixelCodec(factor=config.factor)
-    data = parts.find(config.digest) if source is None else source.read_bytes()
-    return VaeCodec.from_bytes(data, device=device)
+def find_codec(digest: str, *, device: str = "cpu") -> VideoCodec:
+    """Return a codec of this machine's parts. Raises PartMissing, or ValueError where it was changed."""
+    if (parts.folder() / digest).is_dir():
+        return DiffusersCodec(parts.find_folder(digest), device=device)
+    return VaeCodec.from_bytes(parts.find(digest), device=device)
+
+
+def open_codec(path: Path, *, device: str = "cpu") -> VideoCodec:
+    """Return the codec in a file that training wrote, or in a folder of a diffusers VAE."""
+    return DiffusersCodec(path, device=device) if path.is_dir() else VaeCodec.from_file(path, device=device)
+
+
+def keep_codec(path: Path) -> CodecConfig:
+    """Check a codec's file or folder, put it among this machine's parts and return the configuration to use."""
+    config = open_codec(path).config
+    stored = parts.keep_folder(path) if path.is_dir() else parts.keep(path.read_bytes())
+    assert stored == config.digest, (stored, config.digest)
+    return config
 
 
 def _words(config: CodecConfig) -> str:
