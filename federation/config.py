@@ -14,6 +14,7 @@ from decimal import Decimal
 from typing import Any
 
 from federation.outer import OUTER_RULES
+from model.job import TASKS
 from node.errors import ConfigError
 from node.records import canonical_json
 
@@ -32,6 +33,12 @@ class ModelSpec:
     width: int = 32
     seed: int = 0
     """Of the genesis checkpoint."""
+    attention: str = "joint"
+    """Which tokens see each other: joint, factorised or window; joint and window share weights."""
+    codec: str = ""
+    """CID of the frozen codec's file; empty for pixels."""
+    text: str = ""
+    """CID of the frozen text encoder's file; empty for hashed words."""
 
     def __post_init__(self) -> None:
         _between("model.num_frames", self.num_frames, 1, 1024)
@@ -49,13 +56,23 @@ class InnerSpec:
     warmup_steps: int = 3
     """Steps over which the learning rate climbs in a trainer's first round; later rounds go on with its moments."""
     weight_decay: Decimal = Decimal("0.01")
+    tasks: str = "unconditional"
+    """Masks that batches are drawn with: names and weights, such as `predict=0.5 unconditional=0.5`."""
 
     def __post_init__(self) -> None:
+        self.task_weights()
         _between("inner.num_steps", self.num_steps, 1, 10_000)
         _between("inner.batch_size", self.batch_size, 1, 4096)
         _between("inner.warmup_steps", self.warmup_steps, 0, 10_000)
         _between("inner.learning_rate", self.learning_rate, Decimal("0.0000001"), Decimal(1))
         _between("inner.weight_decay", self.weight_decay, Decimal(0), Decimal(1))
+
+    def task_weights(self) -> tuple[tuple[str, float], ...]:
+        """`tasks` as names with positive weights; a name alone weighs 1. Raises ConfigError."""
+        parts = [word.partition("=") for word in self.tasks.split()]
+        if not parts or len({name for name, _, _ in parts}) < len(parts):
+            raise ConfigError(f"inner.tasks: expected names, each once, got {self.tasks!r}")
+        return tuple((_task(name), _weight(name, text) if equals else 1.0) for name, equals, text in parts)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -247,6 +264,21 @@ def _value(where: str, raw: Any, default: Any) -> Any:
         wanted = {int: "an integer", Decimal: "a decimal number"}.get(kind, "text")
         raise ConfigError(f"{where}: expected {wanted} such as {default}, got {raw!r}") from error
     return value
+
+
+def _task(name: str) -> str:
+    if name not in TASKS:
+        raise ConfigError(f"inner.tasks: expected names of {', '.join(TASKS)}, got {name!r}")
+    return name
+
+
+def _weight(name: str, text: str) -> float:
+    try:
+        weight = _normal(Decimal(text))
+    except (ValueError, ArithmeticError) as error:
+        raise ConfigError(f"inner.tasks: expected {name}=WEIGHT such as {name}=0.5, got {name}={text}") from error
+    _between(f"inner.tasks: {name}", weight, Decimal("0.001"), Decimal(1000))
+    return float(weight)
 
 
 def _normal(value: Decimal) -> Decimal:

@@ -18,6 +18,7 @@ from typing import Any
 from federation import replay
 from federation.config import RunSpec
 from federation.feedback import FeedbackFile
+from federation.frozen_parts import fetch_parts
 from federation.gate import Refused, check_receipt, check_update, parse_receipt
 from federation.messages import CosignTask, EpochTask, HeldoutTask, ScoreTask, Task, TrainTask, task_to_json
 from federation.outer import outer_rule
@@ -57,6 +58,7 @@ class Resident:
         self._bytes: dict[Cid, bytes] = {}
         self._clips: dict[Cid, Clips] = {}
         self._heldout: dict[tuple[Cid, Cid], int] = {}
+        self._equipped: set[Cid] = set()
 
     def handle(self, task: Task) -> Reply:
         """Do the task; a refusal is a reply too: {"refused": reason code, "detail": text}."""
@@ -211,7 +213,7 @@ class Resident:
     def heldout(self, task: HeldoutTask) -> Reply:
         """Held-out loss of a checkpoint, in millionths."""
         run = self.ledger.run(task.run_id)
-        spec = RunSpec.from_bytes(self._get(task.spec_cid))
+        spec = self._spec(task.spec_cid)
         return {"heldout_loss_micro": self._heldout_loss(run, spec, task.checkpoint_cid)}
 
     def _heldout_loss(self, run: RunState, spec: RunSpec, checkpoint_cid: Cid) -> int:
@@ -232,7 +234,15 @@ class Resident:
             raise Refused("wrong-spec", f"expected the chain's spec {run.spec_cid}, got {spec_cid}")
         if base_cid != run.head_cid:
             raise Refused("stale-base", f"expected the chain's head {run.head_cid}, got {base_cid}")
-        return run, RunSpec.from_bytes(self._get(spec_cid))
+        return run, self._spec(spec_cid)
+
+    def _spec(self, spec_cid: Cid) -> RunSpec:
+        """The run spec, its frozen parts fetched to where the model finds them."""
+        spec = RunSpec.from_bytes(self._get(spec_cid))
+        if spec_cid not in self._equipped:
+            fetch_parts(self.store, spec.model)
+            self._equipped.add(spec_cid)
+        return spec
 
     def _entries(self, run: RunState, split: str) -> list[ShardEntry]:
         artifact = self.ledger.artifact(run.params.dataset_digest)
@@ -290,6 +300,7 @@ def train_job(spec: RunSpec, task: TrainTask, account: Address, *, first: bool) 
         learning_rate=float(spec.inner.learning_rate),
         warmup_steps=spec.inner.warmup_steps if first else 0,
         weight_decay=float(spec.inner.weight_decay),
+        tasks=spec.inner.task_weights(),
         seed=seed_to_int(hashlib.sha256(text.encode()).digest()),
     )
 

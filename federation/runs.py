@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from federation.config import RunSpec
+from federation.frozen_parts import model_config, part_cids
 from federation.network import federation_of
 from federation.server_app import progress_path
 from federation.superlink import Federation, RunValue, build_fab
@@ -31,13 +32,12 @@ def create_run(
 ) -> RunState:
     """Put the spec and the genesis checkpoint on IPFS, create the run on chain and fund its rewards."""
     ledger, store = open_ledger(home, open_identity(home, COORDINATOR)), open_store(home, COORDINATOR)
-    try:
-        genesis = initial(spec.model.preset, spec.model.seed)
-    except ValueError as error:
-        raise ConfigError(f"model.preset: {error}") from error
+    genesis = initial(model_config(store, spec.model), spec.model.seed)
     if ledger.artifact(cids.digest(dataset)) is None:
         raise ConfigError(f"expected a registered dataset, got {dataset}; `tenwings data add` registers one")
     _pin_dataset(store, dataset)
+    for part in part_cids(spec.model):
+        store.pin(part)
     params = RunParams(
         name=spec.name,
         spec_cid=store.put(spec.to_bytes()),

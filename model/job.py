@@ -5,6 +5,18 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+TASKS = (
+    "unconditional",
+    "predict",
+    "backward",
+    "interpolate",
+    "first_frame",
+    "first_last",
+    "random_frames",
+    "tube",
+)
+"""The ways in which a part of a clip can be given (masks.py)."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class VideoShape:
@@ -47,6 +59,8 @@ class TrainJob:
     """Longer gradients are scaled down to this 2-norm."""
     betas: tuple[float, float] = (0.9, 0.95)
     """AdamW's decay rates of the first and second moment."""
+    tasks: tuple[tuple[str, float], ...] = (("unconditional", 1.0),)
+    """(name, weight) of the masks that batches are drawn with (masks.py)."""
 
     def __post_init__(self) -> None:
         for name, low in (("num_steps", 1), ("batch_size", 1), ("warmup_steps", 0), ("seed", 0)):
@@ -60,6 +74,8 @@ class TrainJob:
             raise ValueError(f"weight_decay must be 0 or more, got {self.weight_decay}")
         if not all(0 <= beta < 1 for beta in self.betas):
             raise ValueError(f"betas must be inside [0, 1), got {self.betas}")
+        if not self.tasks or any(not math.isfinite(w) or w <= 0 for _, w in self.tasks):
+            raise ValueError(f"tasks must be names with positive weights, got {self.tasks}")
 
     def rate_at(self, step: int) -> float:
         """Return the learning rate of a step, counted from 1."""

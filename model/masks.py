@@ -12,21 +12,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model.codec.base import frames_of
+from model.job import TASKS
+
+__all__ = ["PREFIX_TASKS", "TASKS", "choose", "draw", "latent_given", "pixel_given", "possible", "require_hidden"]
 
 Mask = NDArray[np.bool_]
 Grid = tuple[int, int, int]
 """Tokens, or latent cells, along (time, height, width)."""
 
-TASKS = (
-    "unconditional",
-    "predict",
-    "backward",
-    "interpolate",
-    "first_frame",
-    "first_last",
-    "random_frames",
-    "tube",
-)
 PREFIX_TASKS = ("unconditional", "predict", "first_frame")
 """Tasks that give nothing later than what they hide, so that a causal codec's latents tell nothing of it."""
 

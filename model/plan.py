@@ -24,8 +24,6 @@ class FitPlan(TrainJob):
     """Learning rate at the last step over the highest, under `cosine`."""
     ema_decay: float = 0.999
     """Share of the average that stays at each step, once warm."""
-    tasks: tuple[tuple[str, float], ...] = (("unconditional", 1.0),)
-    """(name, weight) of the masks that batches are drawn with (masks.py)."""
     bf16: bool = False
     """Compute in bfloat16 with float32 weights."""
     lora_rank: int = 0
@@ -47,8 +45,6 @@ class FitPlan(TrainJob):
             raise ValueError(f"ema_decay must be inside [0, 1), got {self.ema_decay}")
         if self.lora_rank < 0:
             raise ValueError(f"lora_rank must be 0 or more, got {self.lora_rank}")
-        if not self.tasks or any(not math.isfinite(w) or w <= 0 for _, w in self.tasks):
-            raise ValueError(f"tasks must be names with positive weights, got {self.tasks}")
 
     @property
     def lora(self) -> LoraConfig | None:

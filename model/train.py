@@ -108,7 +108,7 @@ def _loop(
     batches = _batches(len(prepared), job.batch_size, rng)
     for index in range(1, job.num_steps + 1):
         batch = prepared.take(next(batches))
-        part = partial(denoiser.training_loss, batch, rng)
+        part = partial(denoiser.training_loss, batch, rng, tasks=dict(job.tasks))
         step = optimizer_step(trained, optimizer, [part], job, index)
         if on_step:
             on_step(step)

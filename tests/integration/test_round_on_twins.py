@@ -20,6 +20,7 @@ from node.records import Cid, DatasetManifest, shards_of
 from node.round_record import RoundRecord
 from tests.support import faulty_worker
 from tests.support.faulty_worker import nan_update
+from tests.support.random_codec import random_vae_file
 from tests.support.twins import Network, replace_object
 
 
@@ -36,6 +37,20 @@ def record_of(network: Network, round_number: int) -> RoundRecord:
 
 def failing(network: Network) -> list[Verdict]:
     return [v for v in audit(network.ledger, network.store, network.run_id) if not v.holds]
+
+
+def test_a_run_on_a_frozen_codec_trains_on_its_latents_and_every_node_fetches_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TENWINGS_PARTS", str(tmp_path / "parts"))
+    network = Network(folder=tmp_path, codec_file=random_vae_file())
+
+    run_rounds(network.coordinator(), 1)
+
+    head = read(network.store.get(network.ledger.run(network.run_id).head_cid))
+    assert (head.config.codec.kind, head.config.patch_features) == ("vae", 16 * 2 * 2)
+    assert [path.name for path in (tmp_path / "parts").iterdir()] == [head.config.codec.digest]
+    assert failing(network) == []
 
 
 def test_two_rounds_move_the_head_pay_everyone_and_pass_the_audit(network: Network) -> None:

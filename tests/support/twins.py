@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from flwr.app import Context
 from federation.client_app import make_app
 from federation.config import RunSpec
 from federation.coordinator import Coordinator
+from federation.frozen_parts import model_config
 from federation.journal import Journal
 from federation.local_grid import LocalGrid
 from federation.messages import HeldoutTask, task_from_json
@@ -22,7 +23,9 @@ from model.checkpoint import initial
 from model.config import ModelConfig
 from model.data.clips import Clips
 from model.data.shards import pack
+from model.data.mixture import EASY_LAWS
 from model.data.worlds import make_clips
+from model.job import DEMO_SHAPE
 from node import cid as cids
 from node.deployment import DeploySettings
 from node.folder_store import MemoryStore
@@ -49,6 +52,7 @@ SPEC = RunSpec().with_changes(
     {
         "inner.num_steps": "2",
         "inner.batch_size": "4",
+        "inner.learning_rate": "0.001",
         "round.min_updates": "2",
         "round.deadline_seconds": "60",
         "round.grace_seconds": "30",
@@ -88,6 +92,8 @@ class Network:
     clock: Clock = field(default_factory=Clock)
     tampers: dict[str, Tamper] = field(default_factory=dict)
     events: list[tuple[str, Mapping[str, Any]]] = field(default_factory=list)
+    codec_file: bytes = b""
+    """A frozen codec for the run, of clips of five frames; without one the run is on pixels."""
 
     def __post_init__(self) -> None:
         torch.set_num_threads(1)
@@ -119,12 +125,21 @@ class Network:
         return identity
 
     def create_run(self) -> int:
+        spec, shape = SPEC, DEMO_SHAPE
+        if self.codec_file:
+            shape = replace(DEMO_SHAPE, num_frames=5)
+            spec = SPEC.with_changes({"model.codec": self.store.put(self.codec_file), "model.num_frames": "5"})
+        config = replace(SMALL, codec=model_config(self.store, spec.model).codec)
         entries = []
         for index, split in enumerate(["train", "train", "train", "score", "heldout"]):
-            data = pack(clips(8, seed=index))
+            data = pack(make_clips(num_clips=8, seed=index, shape=shape, laws=EASY_LAWS))
             entries.append(ShardEntry(cid=self.store.put(data), split=split, num_clips=8, num_bytes=len(data)))
         manifest = DatasetManifest(
-            name="worlds", licence="CC0-1.0", attribution="made here", clip_shape=(8, 32, 32), shards=tuple(entries)
+            name="worlds",
+            licence="CC0-1.0",
+            attribution="made here",
+            clip_shape=(shape.num_frames, shape.height, shape.width),
+            shards=tuple(entries),
         )
         registration = Registration(
             account=self.members["alice"].address,
@@ -138,8 +153,8 @@ class Network:
         run_id = self.ledger.create_run(
             RunParams(
                 name="test",
-                spec_cid=self.store.put(SPEC.to_bytes()),
-                genesis_cid=self.store.put(initial(SMALL, 0)),
+                spec_cid=self.store.put(spec.to_bytes()),
+                genesis_cid=self.store.put(initial(config, 0)),
                 dataset_digest=digest,
                 reward_cap=1000 * TOKEN,
                 quorum=2,
@@ -199,7 +214,7 @@ def heldout(resident: Resident, task: HeldoutTask) -> int:
 
 def clips(num: int, seed: int) -> Clips:
     """Procedural clips in the demo's shape."""
-    return make_clips(num_clips=num, seed=seed)
+    return make_clips(num_clips=num, seed=seed, laws=EASY_LAWS)
 
 
 def replace_object(store: MemoryStore, cid: Cid, data: bytes) -> None:
