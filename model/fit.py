@@ -141,6 +141,7 @@ def _save(trainer: Trainer, rotation: Rotation) -> Path:
     files = {STATE: trainer.state(), MODEL: trainer.checkpoint(), EMA: trainer.checkpoint(averaged=True)}
     if trainer.plan.lora:
         files[ADAPTERS] = trainer.adapters(averaged=True)
-    if trainer.group.rank:
-        return rotation.path(trainer.num_steps)
-    return rotation.save(trainer.num_steps, files)
+    if trainer.group.rank == 0:
+        rotation.save(trainer.num_steps, files)
+    trainer.group.mean(0.0)  # no process goes on, or resumes, before the checkpoint lies there whole
+    return rotation.path(trainer.num_steps)

@@ -48,14 +48,16 @@ def build_optimizer(module: nn.Module, job: TrainJob) -> torch.optim.AdamW:
 
 def moments_of(module: nn.Module, optimizer: torch.optim.AdamW) -> Moments:
     """Take the moments out; all are zero before the first step."""
-    tensors: Arrays = {}
-    step = 0
-    for name, parameter in module.named_parameters():
-        state = optimizer.state.get(parameter, {})
-        step = int(state.get("step", 0))
-        for moment in _MOMENTS:
-            tensors[f"{moment}.{name}"] = whole(state.get(moment, torch.zeros_like(parameter)))
-    return Moments(step=step, tensors=tensors)
+    named = dict(module.named_parameters())
+    if not optimizer.state:
+        zeros = {name: np.zeros(tuple(p.shape), np.float32) for name, p in named.items()}
+        return Moments(step=0, tensors={f"{m}.{name}": array for m in _MOMENTS for name, array in zeros.items()})
+    steps = {int(optimizer.state[parameter]["step"]) for parameter in named.values()}
+    assert len(steps) == 1, f"moments of several ages: {steps}"
+    return Moments(
+        step=steps.pop(),
+        tensors={f"{m}.{name}": whole(optimizer.state[p][m]) for m in _MOMENTS for name, p in named.items()},
+    )
 
 
 def set_moments(module: nn.Module, optimizer: torch.optim.AdamW, moments: Moments) -> None:

@@ -68,10 +68,13 @@ def shard(model: VideoDiT, group: Group) -> None:
     from torch.distributed.fsdp import MixedPrecisionPolicy, fully_shard
 
     mesh = init_device_mesh(group.device.split(":")[0], (group.size,))
-    policy = MixedPrecisionPolicy(param_dtype=model.compute_dtype, reduce_dtype=torch.float32, cast_forward_inputs=False)
+    policy = MixedPrecisionPolicy(
+        param_dtype=model.compute_dtype, reduce_dtype=torch.float32, cast_forward_inputs=False
+    )
     for block in model.blocks:
         fully_shard(block, mesh=mesh, mp_policy=policy)
-    fully_shard(model, mesh=mesh)
+    # resharded after each forward pass, or a score without a backward pass would leave whole, stale copies in place
+    fully_shard(model, mesh=mesh, reshard_after_forward=True)
 
 
 def whole(tensor: Tensor) -> NDArray[np.float32]:
