@@ -63,7 +63,7 @@ class PlausibilityResult:
     """The same for each kind of matched edit."""
     unmatched: dict[str, Estimate]
     """For edits whose clips differ in their frames, too; no part of `error`."""
-    by_noise: tuple[Estimate, ...]
+    by_timestep: dict[str, Estimate]
     """The same when one timestep alone is asked, least noise first."""
 
 
@@ -90,12 +90,15 @@ def plausibility(
         sets += make_matched(num, seed=seed, shape=shape, split=split, laws=laws, edits=[edit])
     rng = np.random.Generator(np.random.Philox(seed))
     with torch.no_grad():
-        excess = np.stack([_excess(denoiser, matched, rng, captioned=captioned) for matched in sets])
-    return _result(excess, np.array([matched.edit for matched in sets]))
+        rows = [_excess(denoiser, matched, rng, captioned=captioned) for matched in sets]
+    excess, times = np.stack([row for row, _ in rows]), rows[0][1]
+    return _result(excess, np.array([matched.edit for matched in sets]), times)
 
 
-def _excess(denoiser: Scorer, matched: Matched, rng: np.random.Generator, *, captioned: bool) -> NDArray[np.float64]:
-    """(timesteps,) mean loss of the impossible clips over that of the valid ones, less one."""
+def _excess(
+    denoiser: Scorer, matched: Matched, rng: np.random.Generator, *, captioned: bool
+) -> tuple[NDArray[np.float64], NDArray[np.float32]]:
+    """(timesteps,) mean loss of the impossible clips over that of the valid ones, less one; and the timesteps."""
     frames = np.stack([*matched.valid, *matched.impossible])
     caption = matched.scene.caption if captioned else ""
     size = len(frames)
@@ -109,10 +112,10 @@ def _excess(denoiser: Scorer, matched: Matched, rng: np.random.Generator, *, cap
     ]
     losses = torch.stack(rows).double().cpu().numpy()
     valid, impossible = np.split(losses, 2, axis=1)
-    return np.asarray(impossible.mean(axis=1) / valid.mean(axis=1) - 1)
+    return np.asarray(impossible.mean(axis=1) / valid.mean(axis=1) - 1), t
 
 
-def _result(excess: NDArray[np.float64], edits: NDArray[np.str_]) -> PlausibilityResult:
+def _result(excess: NDArray[np.float64], edits: NDArray[np.str_], times: NDArray[np.float32]) -> PlausibilityResult:
     matched = excess[~np.isin(edits, list(UNMATCHED))]
     overall = _preferred(matched.mean(axis=1))
     by_edit = {edit: _preferred(excess[edits == edit].mean(axis=1)) for edit in dict.fromkeys(edits.tolist())}
@@ -123,7 +126,7 @@ def _result(excess: NDArray[np.float64], edits: NDArray[np.str_]) -> Plausibilit
         num_pairs=overall.num,
         by_edit={edit: estimate for edit, estimate in by_edit.items() if edit in MATCHED},
         unmatched={edit: estimate for edit, estimate in by_edit.items() if edit in UNMATCHED},
-        by_noise=tuple(_preferred(column) for column in matched.T),
+        by_timestep={f"{t:.3f}": _preferred(column) for t, column in zip(times, matched.T, strict=True)},
     )
 
 

@@ -145,7 +145,7 @@ def test_who_knows_the_truth_never_prefers_the_impossible() -> None:
     found = plausibility(FakeDenoiser("truth"), num_pairs=9, seed=0, shape=SHAPE)
     assert (found.error, found.num_pairs) == (0.0, 9)
     assert (set(found.by_edit), set(found.unmatched)) == (set(MATCHED), set(UNMATCHED))
-    assert {estimate.value for estimate in found.by_noise} == {0.0}
+    assert [estimate.value for estimate in found.by_timestep.values()] == [0.0] * 6
 
 
 def test_a_coin_prefers_the_impossible_half_of_the_time() -> None:
