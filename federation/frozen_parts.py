@@ -7,7 +7,9 @@ names them by digest.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import replace
+from pathlib import Path
 
 from federation.config import ModelSpec
 from model import parts
@@ -23,6 +25,21 @@ def fetch_parts(store: ContentStore, spec: ModelSpec) -> None:
     """Put the run's parts where `model.parts` finds them."""
     for cid in part_cids(spec):
         parts.keep(store.get(cid))
+
+
+def put_parts(store: ContentStore, files: Mapping[str, Path | None]) -> dict[str, str]:
+    """Put part files on IPFS; return the settings of the run spec that name them, `model.codec` and `model.text`.
+
+    Raises ConfigError for a file that cannot be read.
+    """
+    settings = {}
+    for name, path in files.items():
+        if path:
+            try:
+                settings[f"model.{name}"] = str(store.put(path.read_bytes()))
+            except OSError as error:
+                raise ConfigError(f"--{name}: expected a readable file, got {path} ({error})") from error
+    return settings
 
 
 def part_cids(spec: ModelSpec) -> list[Cid]:

@@ -61,17 +61,22 @@ def run_create(
     dataset: Annotated[str, typer.Option(help="CID of a registered dataset.")],
     spec: Annotated[Path | None, typer.Option(help="TOML file with the run spec.")] = None,
     settings: Annotated[list[str] | None, typer.Option("--set", help="SECTION.NAME=VALUE; may be repeated.")] = None,
+    codec: Annotated[Path | None, typer.Option(help="File of a frozen codec (default: pixels).")] = None,
+    text: Annotated[Path | None, typer.Option(help="File of a frozen text encoder (default: hashed words).")] = None,
     quorum: Annotated[int, typer.Option(help="Evaluators that must co-sign a round.")] = 2,
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Create a run: spec and genesis checkpoint on IPFS, the run on chain, its rewards funded."""
     from federation.config import RunSpec
+    from federation.frozen_parts import put_parts
     from federation.runs import create_run
     from node.cid import parse
+    from node.wiring import COORDINATOR, open_store
 
     base = RunSpec.from_toml(_spec_text(spec)) if spec else RunSpec()
-    chosen = base.with_changes(parse_settings(settings or []))
+    parts = put_parts(open_store(find_home(home), COORDINATOR), {"codec": codec, "text": text})
+    chosen = base.with_changes(parse_settings(settings or []) | parts)
     run = create_run(find_home(home), chosen, parse(dataset), quorum=quorum)
     Out(as_json=as_json).result(
         {"run": run.run_id, "spec": run.spec_cid, "genesis": run.head_cid},

@@ -8,11 +8,12 @@ from pathlib import Path
 import pytest
 
 from federation.config import ModelSpec
-from federation.frozen_parts import fetch_parts, model_config
+from federation.frozen_parts import fetch_parts, model_config, put_parts
 from model import parts
 from model.config import ModelConfig
 from model.presets import preset
 from model.text.learned import ENCODER_PRESETS, ByteTransformer, save_encoder
+from node.cid import parse
 from node.errors import ConfigError
 from node.folder_store import MemoryStore
 from tests.support.random_codec import random_vae_file
@@ -40,6 +41,16 @@ def test_a_spec_names_its_parts_by_cid_and_the_configuration_by_digest() -> None
     assert config.text.width == ENCODER_PRESETS["nano"].width
     assert (parts.find(config.codec.digest), parts.find(config.text.digest)) == (codec, text)
     assert ModelConfig.from_json(config.to_json()) == config
+
+
+def test_files_become_settings_of_the_spec_and_an_unreadable_one_is_named(tmp_path: Path) -> None:
+    store, file = MemoryStore(), tmp_path / "codec"
+    file.write_bytes(b"a codec")
+    settings = put_parts(store, {"codec": file, "text": None})
+    assert list(settings) == ["model.codec"]
+    assert store.get(parse(settings["model.codec"])) == b"a codec"
+    with pytest.raises(ConfigError, match=r"--text: expected a readable file, got .*nowhere"):
+        put_parts(store, {"text": tmp_path / "nowhere"})
 
 
 @pytest.mark.parametrize(

@@ -74,7 +74,7 @@ def test_a_dataset_that_is_not_registered_is_named_with_the_way_out(played: Play
 
 
 def test_a_preset_that_nobody_knows_is_named_before_anything_is_written(played: Played, home: Home) -> None:
-    with pytest.raises(ConfigError, match="model: unknown preset .huge"):
+    with pytest.raises(ConfigError, match="model: unknown preset 'huge'"):
         create_run(home, RunSpec().with_changes({"model.preset": "huge"}), dataset(played))
 
     assert played.ledger.num_runs() == 1
