@@ -23,13 +23,14 @@ from federation.network import down, start_nodes, up
 from federation.plots import Curve, plot_losses
 from federation.progress import watch
 from federation.proposals import propose_spec
+from federation.provenance import verify_video
 from federation.runs import create_run, train
 from federation.sampling import SampleRequest, sample_videos
 from federation.server_app import progress_path
 from node.cli import open_desk, open_relay
 from node.config import Home
 from node.console import Out, loss, short, tokens
-from node.errors import ConfigError, TenWingsError
+from node.errors import ConfigError, SignatureInvalid, TenWingsError
 from node.local_ports import Ports
 from node.membership import MemberDesk
 from node.records import ArtifactKind, ProposalState, Support
@@ -200,6 +201,10 @@ def _show(stage: _Stage, run_id: int) -> dict[str, Any]:
     plot = folder / "loss.png"
     plot_losses(curve, plot)
     stage.out.say(f'  "{PROMPTS[0]}": {folder / "sample.mp4"}\n  with three more prompts: {sheet}\n  losses: {plot}')
+    verdict = verify_video(stage.home, folder / "sample.mp4")
+    if verdict.problem:
+        raise SignatureInvalid(verdict.problem)
+    stage.out.say("  signed and marked; `tenwings verify` reads prompt, seed and checkpoint back")
     return {"losses_micro": list(curve.losses_micro), "checkpoint": cid}
 
 
