@@ -122,7 +122,7 @@ def sample_clips(
     noise = torch.tensor(rng.standard_normal(latent_shape, dtype=np.float32)).to(denoiser.device)
     with torch.no_grad():
         clean, given_BTHW = _known(denoiser, known, noise)
-        predict = _predictor(denoiser, list(prompts), recipe, clean, given_BTHW)
+        predict = predictor(denoiser, list(prompts), recipe, clean, given_BTHW)
         times = denoiser.objective.schedule(recipe.num_steps, denoiser.num_tokens(noise))
         latent = find_sampler(recipe.sampler)(denoiser.objective, predict, noise, times)
         videos = denoiser.codec.decode(_with(latent, clean, given_BTHW))
@@ -145,10 +145,13 @@ def _known(denoiser: Denoiser, given: Given | None, noise: Tensor) -> tuple[Tens
     return clean, torch.tensor(cells).to(denoiser.device).expand(len(noise), -1, -1, -1)
 
 
-def _predictor(
+def predictor(
     denoiser: Denoiser, prompts: list[str], recipe: Recipe, clean: Tensor, given_BTHW: Tensor | None
 ) -> Predict:
-    """Extrapolate from the answer to the negative prompt through the answer to the prompt."""
+    """Return what a solver follows: from the answer to the negative prompt on through the answer to the prompt.
+
+    `clean` holds the given cells of `given_BTHW`, and may hold anything elsewhere.
+    """
     text, mask = denoiser.encode_text([*prompts, *[recipe.negative] * len(prompts)])
     low, high = recipe.interval
 
