@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from model.data.folder import MANIFEST, ClipReader, DatasetFolder
+from model.data.folder import ClipReader, DatasetFolder
 from model.data.ingest.settings import IngestSettings
 
 
@@ -14,10 +14,12 @@ class Former:
     def __init__(self, out: Path, settings: IngestSettings) -> None:
         self._readers: list[ClipReader] = []
         self._places: dict[str, tuple[ClipReader, int]] = {}
-        if (out / MANIFEST).is_file():
+        try:
             dataset = DatasetFolder(out)
-            if dataset.manifest["settings_digest"] == settings.digest:
-                self._index(dataset)
+        except ValueError:
+            return  # none yet, or one of another format
+        if dataset.manifest["settings_digest"] == settings.digest:
+            self._index(dataset)
 
     def has(self, key: str, source_digest: str) -> bool:
         """Whether the clip is here and cut from that very file."""

@@ -74,6 +74,7 @@ def ingest(
     found = scan(folder, leave_out=out)
     if not found.files and not found.refused:
         raise ValueError(f"{folder} holds no films and no images")
+    _check_out(folder, out)
     out.mkdir(parents=True, exist_ok=True)
     with _alone(out):
         work = _Work(out, settings, workers, tell)
@@ -223,6 +224,16 @@ def _why_nothing(sources: list[Source], outcomes: list[Outcome], refused: dict[s
         turned = ", ".join(f"{count} {reason}" for reason, count in sorted(outcome.rejected.items()))
         lines.append(f"{source.file.name}: {turned or f'{source.staged.seconds:.1f} s are too short for a clip'}")
     return "no file gave a clip; " + "; ".join(lines)
+
+
+def _check_out(folder: Path, out: Path) -> None:
+    """Nothing of anybody's is ever overwritten."""
+    if out.resolve() == folder.resolve():
+        raise ValueError(f"the dataset needs a folder of its own, got {out}, which holds the films")
+    if out.exists() and not out.is_dir():
+        raise ValueError(f"expected a folder to write to, got the file {out}")
+    if out.is_dir() and any(out.iterdir()) and not (out / _WORK).is_dir():
+        raise ValueError(f"{out} is not empty and was not made by an ingestion; name another folder")
 
 
 @contextmanager

@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+from itertools import cycle, islice
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +23,10 @@ from model.data.ingest import pipeline as pipeline_module
 from model.data.ingest.captions import read_notes
 from model.data.ingest.films import read_film
 from model.data.ingest.hashes import SeenHashes, key_hashes
+from model.data.ingest.picture import ArrayPicture
 from model.data.ingest.scan import Refused
 from model.data.ingest.scenes import mark_scenes
+from model.data.ingest.windows import windows
 from model.data.licences import licence_id, licence_of_all
 from tests.support.films import sliding, write_film
 
@@ -67,6 +70,13 @@ def test_no_clip_holds_two_scenes_and_what_is_left_of_a_scene_is_dropped(tmp_pat
 
     spans = [(facts["start_seconds"], facts["end_seconds"]) for facts in taken(dataset)]
     assert spans == [(0.0, 0.625), (1.125, 1.75), (1.75, 2.375)]
+
+
+def test_an_endless_film_gives_its_clips_while_it_runs() -> None:
+    endless = (ArrayPicture(frame, i / 8) for i, frame in enumerate(cycle(sliding(40, seed=1, pixels=1))))
+    found = windows(mark_scenes(endless, "none"), SMALL)
+
+    assert [(w.start, w.end) for w in islice(found, 2)] == [(0.0, 0.625), (0.625, 1.25)]
 
 
 def test_a_film_of_another_rate_is_resampled_by_its_time_stamps(tmp_path: Path) -> None:
@@ -384,8 +394,18 @@ def test_clips_of_other_settings_are_not_taken_over(films: Path, tmp_path: Path)
     assert [shape_name(shape) for shape in dataset.shapes] == ["5x16x16"]
 
 
+def test_nothing_of_anybodys_is_overwritten(films: Path, tmp_path: Path) -> None:
+    (tmp_path / "home" / "shards").mkdir(parents=True)
+    (tmp_path / "file").write_text("mine")
+
+    for out, words in ((tmp_path / "home", "not empty"), (films, "folder of its own"), (tmp_path / "file", "the file")):
+        with pytest.raises(ValueError, match=words):
+            ingest(films, out, licence="CC0-1.0", settings=SMALL)
+    assert (tmp_path / "home" / "shards").is_dir()
+
+
 def test_two_runs_never_write_one_folder(films: Path, tmp_path: Path) -> None:
-    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / ".work").mkdir(parents=True)
     with pipeline_module._alone(tmp_path / "out"), pytest.raises(ValueError, match="another ingestion is writing"):
         ingest(films, tmp_path / "out", licence="CC0-1.0", settings=SMALL)
 

@@ -6,12 +6,13 @@ import os
 import struct
 import zlib
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from model.data.ingest.films import read_film
+from model.data.ingest.films import _Clock, read_film
 from model.data.ingest.picture import cover, thumb_size
 from model.data.ingest.scan import Refused, content_digest, scan
 from model.data.ingest.stills import read_image
@@ -200,6 +201,23 @@ def test_a_film_without_pictures_is_refused(tmp_path: Path) -> None:
     path = write_film(tmp_path / "a.mkv", np.zeros((0, 72, 96, 3), np.uint8))
 
     assert refusal(path) in ("holds no pictures", "holds no streams") or refusal(path).startswith("cannot be decoded")
+
+
+def test_a_film_with_neither_time_stamps_nor_a_rate_is_refused_and_one_with_a_rate_alone_is_counted() -> None:
+    frame = SimpleNamespace(pts=None, time=None)
+    clock = _Clock(SimpleNamespace(average_rate=None, guessed_rate=None))  # type: ignore[arg-type]
+    with pytest.raises(Refused, match="has neither time stamps nor a frame rate"):
+        clock.tick(frame)  # type: ignore[arg-type]
+
+    clock = _Clock(SimpleNamespace(average_rate=4, guessed_rate=None))  # type: ignore[arg-type]
+    assert [clock.tick(frame) and clock.last for _ in range(3)] == [0.0, 0.25, 0.5]  # type: ignore[arg-type]
+
+
+def test_pictures_that_go_back_in_time_are_passed_by(tmp_path: Path) -> None:
+    clock = _Clock(SimpleNamespace(average_rate=4, guessed_rate=None))  # type: ignore[arg-type]
+    times = [1.0, 1.25, 1.125, 1.5]
+
+    assert [clock.tick(SimpleNamespace(pts=1, time=time)) for time in times] == [True, True, False, True]  # type: ignore[arg-type]
 
 
 # images
