@@ -280,8 +280,9 @@ def as_table(settings: Settings, training: Training, found: Score) -> str:
     lines = [
         machine(),
         f"preset {settings.preset}, {millions:.1f}M parameters, patch {settings.config.patch}",
-        f"{training.steps} steps, {training.clips} clips of {SHAPE.num_frames}x{SHAPE.height}x{SHAPE.width} in {training.seconds / 60:.1f} min, "
-        f"{training.clips / training.seconds:.1f} clips/s, held-out loss {training.heldout_loss:.4f}",
+        f"{training.steps} steps, {training.clips} clips of {SHAPE.num_frames}x{SHAPE.height}x{SHAPE.width}, "
+        f"{training.seconds / 60:.1f} min, {training.clips / training.seconds:.1f} clips/s, "
+        f"held-out loss {training.heldout_loss:.4f}",
         f"plausibility preference error, in distribution   {error.value:.1%} ({error.low:.1%} to {error.high:.1%}, "
         f"{error.num} sets), wanted at most {MAX_PREFERENCE_ERROR:.0%}, a coin has 50 %",
         *(f"    {name:<12}{one.value:7.1%}" for name, one in found.by_edit.items()),

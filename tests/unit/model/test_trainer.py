@@ -1,5 +1,9 @@
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -140,3 +144,24 @@ def test_time_that_runs_out_leaves_a_run_to_be_resumed(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="holds a run, step-00000001; resume it"):
         fit(START, PLAN, FEED, tmp_path)
     assert fit(START, PLAN, FEED, tmp_path, resume=True).name == "step-00000008"
+
+
+@pytest.mark.real
+def test_a_process_killed_at_any_moment_leaves_a_run_that_goes_on_to_the_same_bytes(tmp_path: Path) -> None:
+    """SIGKILL as soon as the third checkpoint appears: most likely in a step, perhaps in a save."""
+    whole = fit(START, PLAN, FEED, tmp_path / "whole", habits=Habits(save_every=1))
+    code = "import sys; from pathlib import Path; import test_trainer as t; t.torch.set_num_threads(1); "
+    code += "t.fit(t.START, t.PLAN, t.FEED, Path(sys.argv[1]), habits=t.Habits(save_every=1))"
+    path = os.pathsep.join([str(Path(__file__).parents[3]), str(Path(__file__).parent)])
+    child = subprocess.Popen(
+        [sys.executable, "-c", code, str(tmp_path / "cut")], env={**os.environ, "PYTHONPATH": path}
+    )
+    cut, deadline = Rotation(folder=tmp_path / "cut"), time.monotonic() + 120
+    while (not cut.steps() or cut.steps()[-1] < 3) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    child.kill()
+    child.wait()
+    assert 3 <= cut.steps()[-1] < 8
+    again = fit(START, PLAN, FEED, tmp_path / "cut", resume=True, habits=Habits(save_every=1))
+    for file in sorted(whole.iterdir()):
+        assert (again / file.name).read_bytes() == file.read_bytes()
