@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.nn.attention.varlen import varlen_attn
 
 from model.groups import Groups
-from model.rope import rotate
+from model.norms import normed
 
 
 class SelfAttention(nn.Module):
@@ -35,11 +35,10 @@ class SelfAttention(nn.Module):
         x_MD = x_BND.flatten(0, 1)
         if groups.order is not None:
             x_MD = _reordered(x_MD, *groups.order)
-        qkv_M3AF = self.qkv(x_MD).unflatten(1, (3, self.num_heads, -1))
-        norms_21F = torch.stack([self.query_norm, self.key_norm])[:, None]
-        turned_M2AF = rotate(_normed(qkv_M3AF[:, :2]) * norms_21F, groups.cos, groups.sin)
-        query, key = turned_M2AF.to(qkv_M3AF.dtype).unbind(1)
-        mixed_MD: Tensor = self.out(attend(query, key, qkv_M3AF[:, 2], groups))
+        query, key, value = self.qkv(x_MD).unflatten(1, (3, self.num_heads, -1)).unbind(1)
+        turn = groups.cos, groups.sin
+        query, key = normed(query, self.query_norm, turn), normed(key, self.key_norm, turn)
+        mixed_MD: Tensor = self.out(attend(query, key, value, groups))
         if groups.order is not None:
             mixed_MD = _reordered(mixed_MD, *groups.order[::-1])
         return mixed_MD.view_as(x_BND)
@@ -61,15 +60,13 @@ class CrossAttention(nn.Module):
         """`mask_SL` is True where a text token may be read; every clip needs one. `clips`: see Layout."""
         query_MAF = self.query(x_BND).flatten(0, 1).unflatten(1, (self.num_heads, -1))
         key_value = self.key_value(text_SLD).unflatten(2, (2, self.num_heads, -1))
-        key_SLAF, value_SLAF = key_value.unbind(2)
-        query_MAF = (_normed(query_MAF) * self.query_norm).to(value_SLAF.dtype)
-        key_SLAF = (_normed(key_SLAF) * self.key_norm).to(value_SLAF.dtype)
-        mixed, token, clip = [], 0, 0
-        for count, length in clips:
-            query = _batched(query_MAF, token, count, length)
-            text = slice(clip, clip + count)
-            mixed.append(_mixed(query, key_SLAF[text], value_SLAF[text], mask_SL[text, None, None]))
-            token, clip = token + count * length, clip + count
+        (key_SLAF, value_SLAF), mask = key_value.unbind(2), mask_SL[:, None, None]
+        query_MAF, key_SLAF = normed(query_MAF, self.query_norm), normed(key_SLAF, self.key_norm)
+        text = zip(*(_split(part, [count for count, _ in clips]) for part in (key_SLAF, value_SLAF, mask)), strict=True)
+        mixed = [
+            _mixed(query.view(count, length, *query.shape[1:]), *read)
+            for query, read, (count, length) in zip(_split(query_MAF, _sizes(clips)), text, clips, strict=True)
+        ]
         result: Tensor = self.out(mixed[0] if len(mixed) == 1 else torch.cat(mixed))
         return result.view_as(x_BND)
 
@@ -82,11 +79,12 @@ def attend(query_MAF: Tensor, key_MAF: Tensor, value_MAF: Tensor, groups: Groups
     """
     if len(groups.buckets) > 1 and has_varlen(query_MAF):
         return _varlen(query_MAF.contiguous(), key_MAF.contiguous(), value_MAF.contiguous(), groups)
-    mixed, start = [], 0
-    for count, length in groups.buckets:
-        query, key, value = (_batched(part, start, count, length) for part in (query_MAF, key_MAF, value_MAF))
-        mixed.append(_mixed(query, key, value, None))
-        start += count * length
+    sizes = _sizes(groups.buckets)
+    parts = zip(*(_split(part, sizes) for part in (query_MAF, key_MAF, value_MAF)), strict=True)
+    mixed = [
+        _mixed(*(part.view(count, length, *part.shape[1:]) for part in bucket))
+        for bucket, (count, length) in zip(parts, groups.buckets, strict=True)
+    ]
     return mixed[0] if len(mixed) == 1 else torch.cat(mixed)
 
 
@@ -104,11 +102,16 @@ def _varlen(query_MAF: Tensor, key_MAF: Tensor, value_MAF: Tensor, groups: Group
     return mixed_MAF.flatten(1)
 
 
-def _batched(x_MAF: Tensor, start: int, count: int, length: int) -> Tensor:
-    return x_MAF[start : start + count * length].view(count, length, *x_MAF.shape[1:])
+def _sizes(buckets: tuple[tuple[int, int], ...]) -> list[int]:
+    return [count * length for count, length in buckets]
 
 
-def _mixed(query_GnAF: Tensor, key: Tensor, value: Tensor, mask: Tensor | None) -> Tensor:
+def _split(x: Tensor, sizes: list[int]) -> tuple[Tensor, ...]:
+    """Cut the first axis; one part is the tensor itself, whose gradient then needs no copy."""
+    return (x,) if len(sizes) == 1 else torch.split(x, sizes)
+
+
+def _mixed(query_GnAF: Tensor, key: Tensor, value: Tensor, mask: Tensor | None = None) -> Tensor:
     query, key, value = query_GnAF.transpose(1, 2), key.transpose(1, 2), value.transpose(1, 2)
     mixed_GAnF = F.scaled_dot_product_attention(query, key, value, attn_mask=mask)
     return mixed_GAnF.transpose(1, 2).flatten(2).flatten(0, 1)
@@ -131,8 +134,3 @@ class _Reordered(torch.autograd.Function):
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None, None]:
         (inverse,) = ctx.saved_tensors
         return grads[0].index_select(0, inverse), None, None
-
-
-def _normed(x: Tensor) -> Tensor:
-    """In float32 whatever comes in: half precision would lose the mean square's digits."""
-    return F.rms_norm(x.float(), x.shape[-1:], eps=1e-6)

@@ -21,6 +21,7 @@ from torch import Tensor, nn
 from model.attention import CrossAttention, SelfAttention
 from model.config import ModelConfig
 from model.groups import Groups
+from model.norms import EPS, modulated
 from model.shapes import num_modulations
 
 
@@ -64,12 +65,12 @@ class Block(nn.Module):
         """`groups` has one entry a branch of attention."""
         rows = _per_token(self._rows(context.signal_RX), context.row_BN)
         shift, scale, gate, mlp_shift, mlp_scale, mlp_gate, *temporal = rows
-        x = _opened(x_BND, gate, self.attention(_modulated(x_BND, shift, scale), groups[0]))
+        x = _opened(x_BND, gate, self.attention(modulated(x_BND, shift, scale), groups[0]))
         if temporal:
             shift, scale, gate = temporal
-            x = _opened(x, gate, self.temporal(_modulated(x, shift, scale), groups[1]))
+            x = _opened(x, gate, self.temporal(modulated(x, shift, scale), groups[1]))
         x = x + self.cross(_rms(x), context.text_SLD, context.mask_SL, context.clips)
-        return _opened(x, mlp_gate, self.mlp(_modulated(x, mlp_shift, mlp_scale)))
+        return _opened(x, mlp_gate, self.mlp(modulated(x, mlp_shift, mlp_scale)))
 
     def _rows(self, signal_RX: Tensor) -> Tensor:
         rows_RX = signal_RX if self.single else self.modulation(signal_RX)
@@ -88,7 +89,7 @@ class Final(nn.Module):
     def forward(self, x_BND: Tensor, condition_RD: Tensor, row_BN: Tensor | None) -> Tensor:
         """Return (B, N, values of a patch)."""
         shift, scale = _per_token(condition_RD[:, None] + self.table, row_BN)
-        result: Tensor = self.patch_out(_modulated(x_BND, shift, scale))
+        result: Tensor = self.patch_out(modulated(x_BND, shift, scale))
         return result
 
 
@@ -105,11 +106,7 @@ def _per_token(rows_RKD: Tensor, row_BN: Tensor | None) -> tuple[Tensor, ...]:
 
 
 def _rms(x: Tensor) -> Tensor:
-    return F.rms_norm(x, x.shape[-1:], eps=1e-6)
-
-
-def _modulated(x: Tensor, shift: Tensor, scale: Tensor) -> Tensor:
-    return torch.addcmul(shift, _rms(x), 1 + scale)
+    return F.rms_norm(x, x.shape[-1:], eps=EPS)
 
 
 def _opened(x: Tensor, gate: Tensor, branch: Tensor) -> Tensor:

@@ -40,9 +40,9 @@ class Groups:
     order: tuple[Tensor, Tensor] | None
     """(M,) the stream's places group by group, and the way back; None where they lie so already."""
     cos: Tensor
-    """(M, 1, 1, F / 2) cosine of each token's rotary angles, in `order`."""
+    """(M, 1, F / 2) cosine of each token's rotary angles, in `order`."""
     sin: Tensor
-    """(M, 1, 1, F / 2) the sine."""
+    """(M, 1, F / 2) the sine."""
     buckets: tuple[tuple[int, int], ...]
     """(groups, tokens of a group), shortest first; in `order` they follow each other."""
     bounds: Tensor
@@ -98,8 +98,8 @@ def _groups(labels_M: NDArray[np.int64], cos: Tensor, sin: Tensor, device: str) 
     order, back = torch.from_numpy(order_M), torch.from_numpy(np.argsort(order_M))
     return Groups(
         order=None if still else (order.to(device), back.to(device)),
-        cos=cos[order, None, None].to(device),
-        sin=sin[order, None, None].to(device),
+        cos=cos[order, None].to(device),
+        sin=sin[order, None].to(device),
         buckets=_runs(lengths),
         bounds=torch.from_numpy(np.concatenate([[0], np.cumsum(lengths)]).astype(np.int32)).to(device),
     )

@@ -41,9 +41,3 @@ def landmarks(grid: Grid, width: int, device: str) -> Tensor:
     """Return (tokens, width) fixed sinusoids of the absolute place (arXiv 1706.03762, per axis)."""
     with torch.inference_mode(False):
         return torch.cat(rotations(grid, width, 100.0, device), dim=1)
-
-
-def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
-    """Turn feature i with feature i + half by the token's angle; x is (..., tokens, head_width)."""
-    first, second = x.chunk(2, dim=-1)
-    return torch.cat([first * cos - second * sin, second * cos + first * sin], dim=-1)

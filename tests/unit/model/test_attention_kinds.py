@@ -12,8 +12,9 @@ from model.config import CodecConfig, ModelConfig
 from model.dit import VideoDiT
 from model.groups import Groups, layout_of
 from model.presets import preset
-from model.rope import rotate, rotations
+from model.rope import rotations
 from model.shapes import tensor_shapes
+from tests.support.rotary import rotate
 
 MINI = replace(
     preset("nano"), preset="custom", width=24, num_layers=2, num_heads=2, codec=CodecConfig(factor=2), window=(2, 2)

@@ -151,7 +151,7 @@ def test_joint_attention_equals_attention_written_out() -> None:
     attention = SelfAttention(12, 2)
     x = torch.randn(1, 4, 12, generator=torch.Generator().manual_seed(0))
     groups = layout_of(replace(MINI, width=12, num_heads=2), ((1, 2, 2),), "cpu").cycle[0][0]
-    unturned = replace(groups, cos=torch.ones(4, 1, 1, 3), sin=torch.zeros(4, 1, 1, 3))
+    unturned = replace(groups, cos=torch.ones(4, 1, 3), sin=torch.zeros(4, 1, 3))
     query, key, value = (part.reshape(4, 2, 6).transpose(0, 1) for part in attention.qkv(x)[0].split(12, 1))
     query, key = (part / (part**2).mean(2, keepdim=True).sqrt() for part in (query, key))
     weights = (query @ key.transpose(1, 2) / 6**0.5).softmax(2)

@@ -5,7 +5,8 @@ import math
 import pytest
 import torch
 
-from model.rope import axis_pairs, landmarks, rotate, rotations
+from model.rope import axis_pairs, landmarks, rotations
+from tests.support.rotary import rotate
 
 
 def _score(offset: tuple[int, int, int], query: torch.Tensor, key: torch.Tensor) -> float:
