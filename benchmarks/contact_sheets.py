@@ -30,8 +30,8 @@ from model.sample import Recipe, sample_many
 
 NUM_COLUMNS = 9
 """Frames shown of a clip, evenly spread."""
-CELL, EDGE, LABEL, LINE = 96, 4, 250, 17
-"""Pixels: a frame's height, its border, the column of words, a line of them."""
+CELL, EDGE, GAP, LABEL, LINE = 96, 4, 8, 250, 17
+"""Pixels: a frame's height, its border, what lies between rows, the column of words, a line of them."""
 GIVEN, MADE, PAPER, INK = (240, 130, 0), (225, 225, 225), (255, 255, 255), (20, 20, 20)
 WORDS = {
     "unconditional": "from the prompt alone",
@@ -139,7 +139,7 @@ def draw(rows: Sequence[Row]) -> bytes:
     """Return the sheet as a PNG."""
     tiles = [_tiles(row) for row in rows]
     width = LABEL + max(sum(tile.width for tile in line) for line in tiles)
-    height = CELL + 2 * EDGE
+    height = CELL + 2 * EDGE + GAP
     sheet = Image.new("RGB", (width, height * len(rows)), PAPER)
     pen = ImageDraw.Draw(sheet)
     for number, (row, line) in enumerate(zip(rows, tiles, strict=True)):
