@@ -27,7 +27,7 @@ _MAX_UNEXPLAINED = 0.3
 """Share of a pixel's squared change that its colour may leave open."""
 _MIN_AREA = 0.0025
 """Blobs of fewer square canvas heights are specks: a quarter of the smallest body's area is larger."""
-_MIN_SHARE = 0.25
+_MIN_SHARE = 0.03
 """A colour with less of a connected patch is no body in it."""
 
 Colour = tuple[int, int, int]
@@ -115,24 +115,33 @@ def _explain(frame: Floats, backdrop: Floats, paints: Floats) -> tuple[NDArray[n
     error = ((cover[..., None] * ways - change) ** 2).sum(-1)
     shine = error.argmin(axis=0)[None]
     error, cover = (np.take_along_axis(values, shine, axis=0)[0] for values in (error, cover))
-    moved = (change**2).sum(-1)
-    ours = (moved > _MIN_CHANGE**2) & (error.min(axis=0) < _MAX_UNEXPLAINED * moved) & (cover.max(axis=0) > 0.5)
+    moved, best = (change**2).sum(-1), error.argmin(axis=0)[None]
+    left, chosen = (np.take_along_axis(values, best, axis=0)[0] for values in (error, cover))
+    ours = (moved > _MIN_CHANGE**2) & (left < _MAX_UNEXPLAINED * moved) & (chosen > 0.5)
     label = np.full(changed.shape, -1, np.int64)
-    label[changed] = np.where(ours, error.argmin(axis=0), -1)
+    label[changed] = np.where(ours, best[0], -1)
     covers = np.zeros((len(paints), *changed.shape))
     covers[:, changed] = cover
     return label, covers
 
 
 def _settled(label: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Give a patch's rare colours to its commonest: a highlight on yellow is no orange body."""
+    """Take rare and thin colours out of a patch: a highlight belongs to its body, the seam of two bodies to neither."""
     count, patches = cv2.connectedComponents((label >= 0).astype(np.uint8), connectivity=4)
     for index in range(1, count):
         inside = patches == index
         sizes = np.bincount(label[inside])
-        rare = sizes < _MIN_SHARE * sizes.sum()
-        label = np.where(inside & rare[np.clip(label, 0, len(rare) - 1)], sizes.argmax(), label)
+        masks = {int(colour): inside & (label == colour) for colour in np.flatnonzero(sizes)}
+        firm = {c for c, mask in masks.items() if _has_inside(mask) and sizes[c] >= _MIN_SHARE * sizes.sum()}
+        firm.add(int(sizes.argmax()))
+        for colour in masks.keys() - firm:
+            label = np.where(masks[colour], -1 if len(firm) > 1 else sizes.argmax(), label)
     return label
+
+
+def _has_inside(mask: NDArray[np.bool_]) -> bool:
+    """Whether some pixel's neighbours are all in the mask."""
+    return bool(cv2.erode(mask.astype(np.uint8), _CROSS).any())
 
 
 def _components(mask: NDArray[np.bool_], cover: Floats, colour: str) -> list[Blob]:
