@@ -35,9 +35,7 @@ def build_app() -> typer.Typer:
     app.registered_commands = list(cli.app.registered_commands)
     run_app.registered_commands = list(cli.run_app.registered_commands)
     app.add_typer(run_app, name="run")
-    data_commands = list(verbs.data_app.registered_commands)
     verbs.add_verbs(app, run_app)
-    verbs.data_app.registered_commands = data_commands or verbs.data_app.registered_commands
     return app
 
 
