@@ -22,13 +22,15 @@ _CONTAINERS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,gif,mpegts,mpeg,flv,ogg
 """A playlist named .mp4 would have FFmpeg open other files and addresses; these containers hold their own data."""
 _HDR_TRANSFERS = {16: "PQ", 18: "HLG"}
 """Transfer functions (ITU-T H.273) whose levels are not those of an ordinary screen."""
+_OPTIONS = {"format_whitelist": _CONTAINERS}
 _MISSING_SECONDS = 1.0
+"""What a film may lack of its stated length: sound and pictures seldom end together."""
 
 
 def read_film(path: Path, threads: int = 1) -> Iterator[Picture]:
     """Yield the pictures of the first video stream in order of time. Raises Refused with the reason."""
     try:
-        with av.open(str(path), options={"format_whitelist": _CONTAINERS}) as container:
+        with av.open(str(path), options=dict(_OPTIONS), metadata_errors="replace") as container:
             stream = _video_stream(container)
             stream.codec_context.thread_count = threads
             yield from _pictures(container, stream)
@@ -44,19 +46,24 @@ def _video_stream(container: av.container.InputContainer) -> VideoStream:
         kinds = sorted({s.type for s in container.streams})
         raise Refused(f"holds no video, only {', '.join(kinds)}" if kinds else "holds no streams")
     stream = streams[0]
+    if stream.codec_context is None:
+        raise Refused("is in a codec that this FFmpeg does not know")
     if stream.width * stream.height > MAX_PIXELS:
         raise Refused(f"{stream.width}x{stream.height} pixels a picture, at most {MAX_PIXELS:,} are taken")
     return stream
 
 
 def _pictures(container: av.container.InputContainer, stream: VideoStream) -> Iterator[Picture]:
-    clock = _Clock(stream)
+    clock, sizes = _Clock(stream), set()
     reformatters: dict[tuple[int, int, str], VideoReformatter] = {}
     for frame in container.decode(stream):
         if frame.is_corrupt:
             raise Refused(f"damaged after {clock.last:.2f} s")
         if frame.color_trc in _HDR_TRANSFERS:
             raise Refused(f"high dynamic range ({_HDR_TRANSFERS[frame.color_trc]}): convert it to BT.709 first")
+        sizes.add((frame.width, frame.height))
+        if len(sizes) > 1:
+            raise Refused(f"its pictures change their size after {clock.last:.2f} s")
         if clock.tick(frame):
             yield _FilmPicture(frame, stream, clock.last, reformatters)
     clock.check_length(container, stream)

@@ -200,7 +200,8 @@ class _Work:
 
 
 def _publish(out: Path, content: dict[str, Any]) -> None:
-    """Put the new shards where the old ones were; the manifest comes last."""
+    """Put the new shards where the old ones were; a manifest never stands beside shards that are not its own."""
+    (out / MANIFEST).unlink(missing_ok=True)
     _remove(out / SHARDS)
     (out / _DRAFT / SHARDS).rename(out / SHARDS)
     (out / _DRAFT / LIST).replace(out / LIST)

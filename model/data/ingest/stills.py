@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import struct
 import warnings
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +17,8 @@ from model.data.ingest.scan import Refused
 
 _DEFAULT_SECONDS = 0.1
 """How long browsers show a GIF's picture that states no time, or one too short to be meant."""
+_BROKEN = (OSError, EOFError, SyntaxError, ValueError, IndexError, KeyError, TypeError, struct.error)
+"""What Pillow's readers raise at bytes that are not what they should be."""
 _DEEP = ("I;16", "I;16B", "I;16L", "I;16N", "I")
 """Pillow's names of 16-bit grey."""
 
@@ -22,20 +26,24 @@ _DEEP = ("I;16", "I;16B", "I;16L", "I;16N", "I")
 def read_image(path: Path) -> tuple[bool, Iterator[Picture]]:
     """Return whether it is a still, and its pictures. Raises Refused with the reason, also while iterating."""
     image = _open(path)
-    still = getattr(image, "n_frames", 1) == 1
-    return still, _pictures(image)
+    try:
+        with _quiet():
+            count = getattr(image, "n_frames", 1)
+    except _BROKEN as error:
+        image.close()
+        raise Refused(f"damaged: {error}") from error
+    return count == 1, _pictures(image, count)
 
 
 def _open(path: Path) -> Image.Image:
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+        with _quiet():
             image = Image.open(path)
     except Image.DecompressionBombError as error:
         raise Refused(f"too many pixels, at most {MAX_PIXELS:,} are taken") from error
     except UnidentifiedImageError as error:
         raise Refused("cannot be decoded: not an image that Pillow knows") from error
-    except (OSError, SyntaxError, ValueError) as error:
+    except _BROKEN as error:
         raise Refused(f"cannot be decoded: {error}") from error
     if image.width * image.height > MAX_PIXELS:
         image.close()
@@ -43,17 +51,26 @@ def _open(path: Path) -> Image.Image:
     return image
 
 
-def _pictures(image: Image.Image) -> Iterator[Picture]:
+def _pictures(image: Image.Image, count: int) -> Iterator[Picture]:
     time = 0.0
     with image:
-        for index in range(getattr(image, "n_frames", 1)):
+        for index in range(count):
             try:
-                image.seek(index)
-                pixels = _pixels(image)
-            except (OSError, EOFError, SyntaxError, ValueError) as error:
+                with _quiet():
+                    image.seek(index)
+                    pixels = _pixels(image)
+            except _BROKEN as error:
                 raise Refused(f"damaged at picture {index}: {error}") from error
             yield ArrayPicture(pixels, time)
             time += _seconds(image)
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Pillow warns of damage that it gets around; what it does not get around raises."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
 
 
 def _seconds(image: Image.Image) -> float:

@@ -333,12 +333,29 @@ def films(tmp_path: Path) -> Path:
     return folder
 
 
-def test_equal_files_give_equal_bytes_wherever_and_however_they_are_read(films: Path, tmp_path: Path) -> None:
-    ingest(films, tmp_path / "a", licence="CC0-1.0", settings=SMALL)
-    ingest(films, tmp_path / "b", licence="CC0-1.0", settings=SMALL, workers=2)
+def test_equal_files_give_equal_bytes_wherever_they_lie(films: Path, tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    films.rename(tmp_path / "elsewhere" / "films")
+    ingest(tmp_path / "elsewhere" / "films", tmp_path / "a", licence="CC0-1.0", settings=SMALL)
+    (tmp_path / "elsewhere" / "films").rename(films)
+    ingest(films, tmp_path / "b", licence="CC0-1.0", settings=SMALL)
 
     assert everything(tmp_path / "a") == everything(tmp_path / "b")
-    assert "croissant.json" in everything(tmp_path / "a")
+    assert sorted(everything(tmp_path / "a")) == [
+        "clips.jsonl",
+        "croissant.json",
+        "dataset.json",
+        "shards/clips-5x32x32-00000.npy",
+        "shards/clips-5x32x32-00000.tar",
+    ]
+
+
+@pytest.mark.real
+def test_several_processes_give_the_bytes_of_one(films: Path, tmp_path: Path) -> None:
+    ingest(films, tmp_path / "one", licence="CC0-1.0", settings=SMALL)
+    ingest(films, tmp_path / "two", licence="CC0-1.0", settings=SMALL, workers=2)
+
+    assert everything(tmp_path / "one") == everything(tmp_path / "two")
 
 
 def test_a_killed_run_goes_on_and_ends_with_the_same_bytes(films: Path, tmp_path: Path) -> None:

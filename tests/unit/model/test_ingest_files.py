@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import struct
 import zlib
@@ -299,6 +300,36 @@ def test_a_broken_image_is_refused(tmp_path: Path) -> None:
         read_image(tmp_path / "text.png")
     with pytest.raises(Refused, match="damaged at picture 0"):
         list(read_image(tmp_path / "cut.png")[1])
+
+
+@pytest.mark.parametrize("name", ["a.mp4", "a.webm", "a.avi", "a.gif", "a.webp", "a.png", "a.jpg"])
+def test_whatever_the_damage_a_file_is_read_or_refused(tmp_path: Path, name: str) -> None:
+    frames, path = sliding(4, seed=1, height=32, width=32), tmp_path / name
+    codecs = {".mp4": ("libx264", "yuv420p"), ".webm": ("libvpx-vp9", "yuv420p"), ".avi": ("mjpeg", "yuvj420p")}
+    if path.suffix in codecs:
+        codec, layout = codecs[path.suffix]
+        write_film(path, frames, codec=codec, layout=layout)
+    else:
+        images = [Image.fromarray(frame) for frame in frames]
+        more = {} if path.suffix == ".jpg" else {"save_all": True, "append_images": images[1:], "duration": 80}
+        images[0].save(path, **more)
+    whole, rng = path.read_bytes(), np.random.Generator(np.random.Philox(5))
+    for turn in range(30):
+        data = bytearray(whole[: rng.integers(1, len(whole))] if turn % 3 == 0 else whole)
+        for place in rng.integers(min(len(data), 300 if turn % 3 == 1 else len(data)), size=6):
+            data[place] = rng.integers(256)
+        path.write_bytes(data)
+        with contextlib.suppress(Refused):
+            pictures = read_film(path) if path.suffix in codecs else read_image(path)[1]
+            assert all(picture.scaled(8, 8).shape == (8, 8, 3) for picture in pictures)
+
+
+def test_a_film_whose_pictures_change_their_size_is_refused(tmp_path: Path) -> None:
+    parts = [sliding(3, seed=1), sliding(3, seed=1, height=48, width=64)]
+    data = [write_film(tmp_path / f"{i}.ts", part, codec="mpeg2video").read_bytes() for i, part in enumerate(parts)]
+    (tmp_path / "both.mp4").write_bytes(b"".join(data))
+
+    assert refusal(tmp_path / "both.mp4").startswith("its pictures change their size")
 
 
 # sizes
