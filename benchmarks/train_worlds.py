@@ -53,8 +53,6 @@ TASKS = (
 """Half for the plausibility score, which asks without given frames, and for continuation; the others for breadth."""
 MAX_PREFERENCE_ERROR = 0.20
 TRAIN_SEED, TEST_SEED = 1, 900_001
-_MARGIN = 0.94
-"""Share of the time that the planned steps fill, as later steps may be slower than the first."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -225,7 +223,7 @@ def _plan(settings: Settings, checkpoint: bytes, feed: Feed, folder: Path) -> Fi
         ema_decay=0.995,
         tasks=TASKS,
     )
-    return replace(plan, num_steps=steps_within(checkpoint, plan, feed, _MARGIN * 60 * settings.minutes))
+    return replace(plan, num_steps=steps_within(checkpoint, plan, feed, 60 * settings.minutes))
 
 
 def score(denoiser: Denoiser, settings: Settings) -> Score:
