@@ -17,11 +17,11 @@ from torch import Tensor
 class LossWeights:
     """Weights of the terms; each term is a mean, so that clips and latents of any size weigh the same."""
 
-    pixels: float = 1.0
+    pixels: float = 0.3
     """Of the mean absolute error of values in [-1, 1]."""
-    squares: float = 2.0
-    """Of the mean squared error of the same: what PSNR counts; it holds large errors down."""
-    gradients: float = 0.25
+    squares: float = 10.0
+    """Of the mean squared error of the same, what PSNR counts: L1 alone gives up the few pixels at moving edges."""
+    gradients: float = 0.1
     """Of the mean absolute error of differences between neighbours, averaged over scales and both axes."""
     scales: int = 3
     """Scales of the gradient term: frames as they are, halved, quartered, ..."""

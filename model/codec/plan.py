@@ -17,7 +17,7 @@ class CodecPlan:
     """Steps to make; 0 trains for `minutes`."""
     minutes: float = 0.0
     """Time to train for; 0 makes `num_steps`."""
-    batch_size: int = 8
+    batch_size: int = 16
     """Clips of a step."""
     crop: int = 32
     """Side of the square cut from each clip of a step, in pixels; smaller frames are taken whole."""
@@ -25,13 +25,11 @@ class CodecPlan:
     """Squares drawn for each clip, of which the one with the most motion is taken: plain ground teaches little."""
     image_share: float = 0.1
     """Share of the steps that see one frame of each clip."""
-    learning_rate: float = 4e-3
+    learning_rate: float = 2e-3
     """Highest step size of AdamW."""
-    linear_rate: float = 0.1
-    """Step size of the linear path over that of the rest: it starts near its optimum."""
     warmup_steps: int = 50
     """Steps over which the learning rate climbs."""
-    betas: tuple[float, float] = (0.9, 0.99)
+    betas: tuple[float, float] = (0.9, 0.95)
     """AdamW's decay rates of the first and second moment."""
     max_grad_norm: float = 1.0
     """Longer gradients are scaled down to this 2-norm."""
@@ -51,7 +49,7 @@ class CodecPlan:
         for name, low in {**lows, "num_saves": 1, "seed": 0}.items():
             if getattr(self, name) < low:
                 raise ValueError(f"{name} must be at least {low}, got {getattr(self, name)}")
-        for name in ("learning_rate", "linear_rate", "max_grad_norm"):
+        for name in ("learning_rate", "max_grad_norm"):
             if not (math.isfinite(getattr(self, name)) and getattr(self, name) > 0):
                 raise ValueError(f"{name} must be a positive number, got {getattr(self, name)}")
         if not 0 <= self.image_share < 1:

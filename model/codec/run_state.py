@@ -12,11 +12,10 @@ import torch
 from model.codec.plan import CodecPlan
 from model.codec.vae import VideoVae
 from model.codec.vae_file import arrays
-from model.optimizer import Moments, moments_of, set_moments
 from model.tensorfile import decode, encode
 
 FORMAT = "tenwings-vae-run/1"
-_WEIGHTS, _MOMENTS = "weights.", "moments."
+_WEIGHTS, _MOMENTS = "weights.", ("exp_avg", "exp_avg_sq")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,9 +38,10 @@ class Clock:
 
 def write_state(vae: VideoVae, optimizer: torch.optim.Optimizer, plan: CodecPlan, source: str, clock: Clock) -> bytes:
     """Serialise a run between two steps."""
-    moments = moments_of(vae, optimizer)  # type: ignore[arg-type]
     tensors = {f"{_WEIGHTS}{name}": array for name, array in arrays(vae).items()}
-    tensors |= {f"{_MOMENTS}{name}": array for name, array in moments.tensors.items()}
+    for name, parameter in _trained(vae):
+        for moment in _MOMENTS:
+            tensors[f"{moment}.{name}"] = optimizer.state[parameter][moment].float().cpu().contiguous().numpy()
     facts = {"plan": plan.to_json(), "config": vae.config.to_json(), "source": source}
     counts = json.dumps({"steps": clock.steps, "seconds": clock.seconds})
     return encode(tensors, {"format": FORMAT, "clock": counts, **facts})
@@ -62,6 +62,11 @@ def read_state(path: Path, vae: VideoVae, optimizer: torch.optim.Optimizer, plan
         raise ValueError(f"{path} has an impossible clock: {clock}")
     weights = {n.removeprefix(_WEIGHTS): torch.tensor(a) for n, a in tensors.items() if n.startswith(_WEIGHTS)}
     vae.load_state_dict(weights)
-    moments = {n.removeprefix(_MOMENTS): a for n, a in tensors.items() if n.startswith(_MOMENTS)}
-    set_moments(vae, optimizer, Moments(step=clock.steps, tensors=moments))  # type: ignore[arg-type]
+    for name, parameter in _trained(vae):
+        moments = {m: torch.tensor(tensors[f"{m}.{name}"], device=parameter.device) for m in _MOMENTS}
+        optimizer.state[parameter] = {"step": torch.tensor(float(clock.steps)), **moments}
     return clock
+
+
+def _trained(vae: VideoVae) -> list[tuple[str, torch.nn.Parameter]]:
+    return [(name, parameter) for name, parameter in vae.named_parameters() if parameter.requires_grad]

@@ -26,6 +26,16 @@ def start_at_principal_components(vae: VideoVae, x: Tensor) -> None:
     _fill(vae.decoder.linear, kept * std, mean)
 
 
+def freeze_linear_path(vae: VideoVae) -> list[nn.Parameter]:
+    """Take the linear path out of training and return the parameters that stay in.
+
+    Its gradient is two orders larger than all others' together and drowns them; it is at its optimum already.
+    """
+    for path in (vae.encoder.linear, vae.decoder.linear):
+        path.requires_grad_(False)
+    return [parameter for parameter in vae.parameters() if parameter.requires_grad]
+
+
 def _fill(conv: nn.Conv3d, weight: Tensor, bias: Tensor) -> None:
     conv.weight.copy_(weight[:, :, None, None, None])
     assert conv.bias is not None

@@ -26,7 +26,7 @@ from model.codec.learned import VaeCodec, to_tensor
 from model.codec.losses import loss_of
 from model.codec.plan import CodecPlan
 from model.codec.run_state import Clock, read_state, write_state
-from model.codec.start import start_at_principal_components
+from model.codec.start import freeze_linear_path, start_at_principal_components
 from model.codec.vae import VideoVae
 from model.codec.vae_config import VaeConfig
 from model.codec.vae_file import Statistics, pack
@@ -109,10 +109,8 @@ class _Trainer:
                 raise ValueError(f"{name} must be a multiple of the codec's factor {config.factor}, got {size}")
         self._source, self._plan, self._out, self._device = source, plan, out, device
         self.vae = VideoVae(config, plan.seed).to(device)
-        linear = [p for name, p in self.vae.named_parameters() if ".linear." in name]
-        others = [p for name, p in self.vae.named_parameters() if ".linear." not in name]
-        groups = [{"params": others, "share": 1.0}, {"params": linear, "share": plan.linear_rate}]
-        self.optimizer = torch.optim.AdamW(groups, lr=plan.learning_rate, betas=plan.betas, weight_decay=0.0)
+        trained = freeze_linear_path(self.vae)
+        self.optimizer = torch.optim.AdamW(trained, lr=plan.learning_rate, betas=plan.betas, weight_decay=0.0)
         self.clock = Clock(steps=0, seconds=0.0)
         self._saves = 0
 
@@ -137,7 +135,7 @@ class _Trainer:
                 f"{self._out}. Lower the learning rate or check the clips"
             )
         for group in self.optimizer.param_groups:
-            group["lr"] = plan.rate_at(index, self.clock.share(plan)) * group["share"]
+            group["lr"] = plan.rate_at(index, self.clock.share(plan))
         self.optimizer.step()
         return Step(index=index, loss=loss, grad_norm=norm)
 

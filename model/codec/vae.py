@@ -55,8 +55,8 @@ class VideoVae(nn.Module):
 class Encoder(nn.Module):
     """Stem, stages from fine to coarse, head; beside them one linear map of each latent cell's own block of pixels.
 
-    The linear path carries what a linear code can (training starts it at the principal components); the stages
-    start at zero and add what it misses.
+    The linear path carries what a linear code can (training sets it to the principal components and leaves it); the
+    stages start at zero and add what it misses.
     """
 
     def __init__(self, config: VaeConfig) -> None:

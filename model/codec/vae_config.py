@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 MAX_SIZE = 8_192
@@ -90,7 +90,7 @@ def _halvings(name: str, whole: int, patch: int, room: int) -> int:
 
 
 _PRESETS = {
-    "nano": VaeConfig(preset="nano", widths=(48, 48), encoder_blocks=(1, 1), decoder_blocks=(1, 1), patch=(4, 4)),
+    "nano": VaeConfig(preset="nano", widths=(64,), encoder_blocks=(1,), decoder_blocks=(1,), patch=(4, 8)),
     "small": VaeConfig(
         preset="small", widths=(64, 128, 224), encoder_blocks=(1, 1, 1), decoder_blocks=(2, 2, 2), patch=(1, 2)
     ),
@@ -103,8 +103,14 @@ VAE_PRESETS = tuple(_PRESETS)
 """The known names, smallest first."""
 
 
-def vae_preset(name: str) -> VaeConfig:
-    """Return the configuration called `name`; an unknown one raises ValueError with the known."""
+def vae_preset(name: str, factor: int = 0) -> VaeConfig:
+    """Return the configuration called `name`; an unknown one raises ValueError with the known.
+
+    A `factor` of its own (4 for small frames) makes it `custom`; the stem folds no larger squares than that.
+    """
     if name not in _PRESETS:
         raise ValueError(f"unknown codec preset {name!r}; choose one of {', '.join(VAE_PRESETS)}")
-    return _PRESETS[name]
+    sizes = _PRESETS[name]
+    if factor in (0, sizes.factor):
+        return sizes
+    return replace(sizes, preset="custom", factor=factor, patch=(sizes.patch[0], min(sizes.patch[1], factor)))

@@ -102,7 +102,7 @@ def test_cogvideox_refuses_an_even_number_of_latent_frames(folder: Path) -> None
     if type(codec._vae).__name__ != "AutoencoderKLCogVideoX":
         assert codec.encode(FRAMES[:, :5]).shape[2] == 2
         return
-    with pytest.raises(ValueError, match="odd number of latent frames, got 2; .* have 1 or 9 frames"):
+    with pytest.raises(ValueError, match=r"odd number of latent frames, got 2; .* have 1 or 9 frames"):
         codec.encode(FRAMES[:, :5])
 
 
