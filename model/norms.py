@@ -1,18 +1,20 @@
 """RMSNorm (arXiv 1910.07467) with what follows it, and the gradient written out: half the passes over memory.
 
 Both run in float32 whatever comes in: half precision would lose the mean square's digits. They keep the input (which
-other operations keep anyway) and one number a row for the backward pass, and can be differentiated once.
+other operations keep anyway) and one number a row for the backward pass, and can be differentiated once. A compiler
+gets the plain formulas: it fuses them and derives the gradient itself.
 
 Shapes: M tokens, A heads, F features of a head, B clips, N tokens of each, D width.
 """
 
-# ruff: noqa: N803 (tensor names carry their shape)
+# ruff: noqa: N803, N812 (tensor names carry their shape)
 
 from __future__ import annotations
 
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 EPS = 1e-6
@@ -22,12 +24,17 @@ Turn = tuple[Tensor, Tensor]
 
 def modulated(x_BND: Tensor, shift: Tensor, scale: Tensor) -> Tensor:
     """Return rms(x) (1 + scale) + shift; shift and scale are (B, 1, D) or (B, N, D)."""
+    if torch.compiler.is_compiling():
+        return torch.addcmul(shift, F.rms_norm(x_BND, x_BND.shape[-1:], eps=EPS), 1 + scale)
     result: Tensor = _Modulated.apply(x_BND, shift, 1 + scale)  # type: ignore[no-untyped-call]
     return result
 
 
 def normed(x_MAF: Tensor, weight_F: Tensor, turn: Turn | None = None) -> Tensor:
     """Return rms(x) weight, with feature i and feature i + F / 2 turned by the token's angle if `turn` is given."""
+    if torch.compiler.is_compiling():
+        unit = F.rms_norm(x_MAF.float(), x_MAF.shape[-1:], eps=EPS) * weight_F
+        return (unit if turn is None else _turned(unit, *turn)).to(x_MAF.dtype)
     result: Tensor = _Normed.apply(x_MAF, weight_F, *(turn or (None, None)))  # type: ignore[no-untyped-call]
     return result
 
@@ -83,6 +90,11 @@ class _Normed(torch.autograd.Function):
         along = torch.matmul(slope, weight.float()).unsqueeze(-1)
         grad_x = (grad * weight).addcmul_(unit, along, value=-1 / x.shape[-1]).mul_(inverse)
         return grad_x.to(x.dtype), slope.flatten(0, -2).sum(0), None, None
+
+
+def _turned(x_MAF: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
+    first, second = x_MAF.chunk(2, dim=-1)
+    return torch.cat([first * cos - second * sin, second * cos + first * sin], dim=-1)
 
 
 def _inverse_rms(x: Tensor) -> Tensor:

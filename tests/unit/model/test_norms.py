@@ -8,6 +8,12 @@ from model.norms import Turn, modulated, normed
 from tests.support.rotary import rotate
 
 
+@pytest.fixture(params=[False, True], ids=["eager", "compiled"], autouse=True)
+def _compiling(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The formulas that a compiler sees hold as well."""
+    monkeypatch.setattr(torch.compiler, "is_compiling", lambda: request.param)
+
+
 def _random(*shape: int, seed: int = 0) -> Tensor:
     numbers = torch.randn(*shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float32)
     return numbers.requires_grad_()
