@@ -2,9 +2,8 @@
 
 An edit turns a scene into another valid one: without its body, in another colour, mirrored, at rest, at another pace.
 Cut both at one frame and swap the ends: each clip now breaks one law at one instant, and the two impossible clips hold
-exactly the frames of the two valid ones. So a score that only knows how easy frames are sees no difference. Two edits
-have no valid twin (bodies that pass through each other, gravity that turns round): there one impossible clip faces
-one valid clip whose frames are others, and a score can tell them apart without knowing any law.
+exactly the frames of the two valid ones. So a score that only knows how easy frames are sees no difference. Edits for
+which that cannot be had are kept apart (UNMATCHED).
 """
 
 from __future__ import annotations
@@ -35,7 +34,7 @@ class Matched:
     """Valid clips and impossible ones."""
 
     scene: Scene
-    """The first valid one; its caption goes with all."""
+    """The first valid one; its caption, where one is wanted, goes with all."""
     edit: str
     """One of EDITS."""
     frame: int
@@ -158,15 +157,18 @@ MATCHED: dict[str, _Edit] = {
     "double": (_double, ("uniform", "bounce", "gravity")),
     "colour": (_colour, LAWS),
     "stop": (_stop, ("uniform", "bounce", "occluder")),
-    "turn": (_turn, ("uniform", "bounce", "collision", "occluder", "pendulum")),
     "pace": (_pace, ("uniform", "bounce", "collision", "inelastic", "occluder")),
 }
 """Name -> what makes the twin, and the laws under which twin and scene are both valid but not together."""
 UNMATCHED: dict[str, _Edit] = {
+    "turn": (_turn, ("uniform", "bounce", "collision", "occluder", "pendulum")),
     "through": (_through, ("collision", "inelastic")),
     "float": (_float, ("gravity",)),
 }
-"""Edits whose twin is itself impossible from the cut on: frames differ, so they are no part of an error's mean."""
+"""Edits that a score can tell without knowing any law, so they are no part of an error's mean: after a turn every
+frame comes twice in one clip, which helps whoever averages over time, and the other two show other frames."""
+_ALONE = ("through", "float")
+"""Edits whose twin is itself impossible from the cut on."""
 EDITS = MATCHED | UNMATCHED
 _OF_MOTION = ("stop", "turn", "pace", "float")
 """Edits that need a body in motion and no contact nearby, which would be a cause."""
@@ -186,9 +188,9 @@ def match(scene: Scene, edit: str, seed: int) -> Matched | None:
     if frame is None or twin is None:
         return None
     one, two = render(scene), render(twin)
-    if not (_differ(one[:frame], two[:frame]) or edit in UNMATCHED) or not _differ(one[frame:], two[frame:]):
+    if not (_differ(one[:frame], two[:frame]) or edit in _ALONE) or not _differ(one[frame:], two[frame:]):
         return None
-    if edit in UNMATCHED:
+    if edit in _ALONE:
         return Matched(scene=scene, edit=edit, frame=frame, valid=(one,), impossible=(two,))
     crossed = tuple(np.concatenate([a[:frame], b[frame:]]) for a, b in ((one, two), (two, one)))
     return Matched(scene=scene, edit=edit, frame=frame, valid=(one, two), impossible=crossed)
