@@ -123,12 +123,11 @@ def _open(home: Home, run_id: int, name: str, size: tuple[int, int, int]) -> tup
     from model.job import DEMO_SHAPE, VideoShape
 
     usual = DEMO_SHAPE.num_frames, DEMO_SHAPE.height, DEMO_SHAPE.width
-    if name and Path(name).is_file():
-        data, name = find_checkpoint(home, name, run_id)
-    else:
+    is_file = bool(name) and Path(name).is_file()
+    data, name = find_checkpoint(home, name, run_id)
+    if not is_file:
         run, store = require_run(open_ledger(home), run_id), open_store(home, COORDINATOR)
         spec = RunSpec.from_bytes(store.get(run.spec_cid)).model
-        data, name = find_checkpoint(home, name, run_id)
         fetch_parts(store, spec)
         if (found := read(data).config.preset) != spec.preset:
             raise ConfigError(f"expected a checkpoint of run {run_id}'s preset {spec.preset}, got one of {found}")

@@ -117,6 +117,7 @@ def test_a_long_video_has_its_seconds_at_eight_frames_each(
         (("--seconds", "0.5", "--video", "film.mp4"), "num_frames must be more than the 7 given, got 4"),
         (("--height", "18"), "height and width must be multiples of 4"),
         (("--checkpoint", "broken.png"), "not a checkpoint"),
+        (("--checkpoint", "none.safetensors"), "expected a checkpoint's file or CID, got 'none.safetensors'"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
 )
