@@ -13,8 +13,8 @@ import numpy as np
 
 from federation.checkpoints import find_checkpoint
 from federation.config import RunSpec
-from federation.provenance import provenance_of, signer_of
 from federation.frozen_parts import fetch_parts
+from federation.provenance import provenance_of, signer_of
 from federation.runs import require_run
 from node.cid import of as cid_of
 from node.config import Home
