@@ -37,6 +37,10 @@ __all__ = ["CodecPlan", "Progress", "TrainingDiverged", "state_path", "train_cod
 
 _START_CLIPS = 128
 """Clips whose principal components the linear path starts at."""
+_TAKEN = 16
+"""Clips read at a time, so that no more frames are held."""
+_FEW_CLIPS = 16
+"""Clips for the statistics of what is saved on the way."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,15 +77,16 @@ def train_codec(
         trainer.resume()
     else:
         trainer.start()
-    clock = time.monotonic() - trainer.clock.seconds
     while not trainer.clock.done(plan):
+        began = time.monotonic() - trainer.clock.seconds
         step = trainer.step()
-        trainer.clock = Clock(steps=step.index, seconds=time.monotonic() - clock)
-        saved = trainer.save() if trainer.is_due() else None
+        trainer.clock = Clock(steps=step.index, seconds=time.monotonic() - began)
+        saved = trainer.save(_FEW_CLIPS) if trainer.is_due() else None
+        trainer.clock = Clock(steps=step.index, seconds=time.monotonic() - began)
         if on_progress:
             done, seconds = trainer.clock.share(plan), trainer.clock.seconds
             on_progress(Progress(step=step, done=done, seconds=seconds, codec=saved))
-    return trainer.save()
+    return trainer.save(plan.statistics_clips)
 
 
 def state_path(out: Path) -> Path:
@@ -94,7 +99,9 @@ def statistics_of(vae: VideoVae, source: Source, num_clips: int, device: str = "
     channels = vae.config.latent_channels
     neutral = Statistics(mean=np.zeros(channels, np.float32), std=np.ones(channels, np.float32))
     codec = VaeCodec(vae, neutral, device=device)
-    latents = codec.encode(source.take(0, num_clips).frames).movedim(1, 0).flatten(1).double()
+    starts = range(0, num_clips, _TAKEN)
+    parts = [codec.encode(source.take(start, min(_TAKEN, num_clips - start)).frames) for start in starts]
+    latents = torch.cat(parts).movedim(1, 0).flatten(1).double()
     std = latents.std(1).clamp_min(1e-6)
     return Statistics(mean=_float32(latents.mean(1)), std=_float32(std))
 
@@ -144,12 +151,12 @@ class _Trainer:
         due = int(self.clock.share(self._plan) * self._plan.num_saves)
         return self._saves < due < self._plan.num_saves
 
-    def save(self) -> VaeCodec:
-        """Write the codec's file and the state."""
+    def save(self, num_clips: int) -> VaeCodec:
+        """Write the codec's file, its statistics over some clips, and the state."""
         self._saves = int(self.clock.share(self._plan) * self._plan.num_saves)
         copy = VideoVae(self.vae.config)
         copy.load_state_dict(self.vae.state_dict())
-        data = pack(copy, statistics_of(copy, self._source, self._plan.statistics_clips, self._device))
+        data = pack(copy, statistics_of(copy, self._source, num_clips, self._device))
         _write(self._out, data)
         state = write_state(self.vae, self.optimizer, self._plan, self._source.name, self.clock)
         _write(state_path(self._out), state)
