@@ -13,8 +13,11 @@ from model.codec import VaeCodec
 from model.config import CodecConfig, ModelConfig, ObjectiveConfig
 from model.data.clips import Clips
 from model.denoiser import Denoiser, Prepared
+from model.given import place
+from model.job import VideoShape
 from model.masks import TASKS, draw
 from model.presets import preset
+from model.sample import sample_many
 from tests.support.random_codec import random_vae_file
 
 SMALL = replace(preset("nano"), preset="custom", width=48, num_layers=2, num_heads=2, codec=CodecConfig(factor=2))
@@ -152,3 +155,25 @@ def test_a_model_whose_codec_is_not_here_says_which_file_is_missing(
     config = VaeCodec.from_bytes(random_vae_file()).config
     with pytest.raises(parts.PartMissing, match=f"expected the frozen part {config.digest}"):
         shaken(replace(SMALL, codec=config))
+
+
+def test_a_model_that_learned_to_continue_keeps_the_colour_that_it_is_given() -> None:
+    denoiser = shaken(replace(SMALL, codec=CodecConfig(factor=4)))
+    colours = rng(8).integers(30, 226, (64, 1, 1, 1, 3), dtype=np.uint8)
+    plain = Clips(
+        frames=np.broadcast_to(colours, (64, 3, 8, 8, 3)).copy(), captions=("",) * 64, attributions=("",) * 64
+    )
+    batch, draws = denoiser.prepare(plain), rng(9)
+    optimizer = torch.optim.AdamW(denoiser.model.parameters(), lr=3e-3)
+    for _ in range(150):
+        loss = denoiser.training_loss(batch.take(draws.permutation(64)[:16]), draws, ("predict", "backward"))
+        optimizer.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        optimizer.step()
+    new = rng(10).integers(30, 226, (4, 1, 1, 1, 3), dtype=np.uint8)
+    shape = VideoShape(num_frames=3, height=8, width=8)
+    known = place("predict", np.broadcast_to(new, (4, 1, 8, 8, 3)).copy(), shape)
+    videos = sample_many(denoiser, [""] * 4, seed=0, shape=shape, given=known, num_steps=6, guidance=1.0)
+    error = np.abs(videos[:, 1:].astype(int) - new)
+    assert error.mean() < 20
+    assert np.abs(videos[:, 1:].astype(int) - new[::-1]).mean() > 2 * error.mean()
