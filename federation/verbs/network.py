@@ -75,9 +75,11 @@ def run_create(
     from node.wiring import COORDINATOR, open_store
 
     base = RunSpec.from_toml(_spec_text(spec)) if spec else RunSpec()
-    parts = put_parts(open_store(find_home(home), COORDINATOR), {"codec": codec, "text": text})
-    chosen = base.with_changes(parse_settings(settings or []) | parts)
-    run = create_run(find_home(home), chosen, parse(dataset), quorum=quorum)
+    chosen, cid = base.with_changes(parse_settings(settings or [])), parse(dataset)
+    if codec or text:
+        store = open_store(find_home(home), COORDINATOR)
+        chosen = chosen.with_changes(put_parts(store, {"codec": codec, "text": text}))
+    run = create_run(find_home(home), chosen, cid, quorum=quorum)
     Out(as_json=as_json).result(
         {"run": run.run_id, "spec": run.spec_cid, "genesis": run.head_cid},
         f"run {run.run_id}: spec {short(run.spec_cid)}, genesis {short(run.head_cid)}",
