@@ -153,7 +153,7 @@ def train(settings: Settings, folder: Path, *, quiet: bool = False) -> Training:
     log = Log(folder / "log.jsonl", quiet=quiet)
     source = WorldSource(name="worlds", shape=SHAPE, seed=TRAIN_SEED)
     feed, checkpoint = Feed(sources=[source]), initial(settings.config, TRAIN_SEED)
-    habits = Habits(save_every=100, keep=1, heldout=replace(source, seed=TEST_SEED).take(0, 36), heldout_every=200)
+    habits = Habits(save_every=400, keep=1, heldout=replace(source, seed=TEST_SEED).take(0, 36), heldout_every=400)
     started = time.perf_counter()
     plan = _plan(settings, checkpoint, feed, folder)
     spent = log.seconds + time.perf_counter() - started
