@@ -53,11 +53,14 @@ class HubCaptioner:
 
     @cached_property
     def _processor(self) -> Any:
-        library = transformers()
+        build, what = transformers().AutoProcessor.from_pretrained, f"an image and text processor in {self._folder}"
         try:
-            return library.AutoProcessor.from_pretrained(self._folder, local_files_only=True, trust_remote_code=False)
+            processor = build(self._folder, local_files_only=True, trust_remote_code=False)
         except (OSError, ValueError, KeyError, TypeError) as error:
-            raise ValueError(f"expected the files of an image and text processor in {self._folder}: {error}") from error
+            raise ValueError(f"expected the files of {what}: {error}") from error
+        if not hasattr(processor, "image_processor"):
+            raise ValueError(f"expected the files of {what}, got those of a {type(processor).__name__} alone")
+        return processor
 
     @cached_property
     def _model(self) -> Any:

@@ -39,7 +39,7 @@ GRID = SIZE // 8
 _COLOURS, _SHAPES = len(VOCABULARY["colour"]), len(VOCABULARY["shape"])
 _KINDS = (_COLOURS + 1) * (_SHAPES + 1)
 """Pairs of a colour or any and a shape or any; of each, a frame's token tells how many and where."""
-_SPARSE = 7
+_SPARSE = 61
 """One pixel in so many is enough for a median."""
 
 

@@ -36,8 +36,8 @@ from model.text.slot_heads import slot_targets
 from model.text.slots import VOCABULARY
 
 BATCH = 16
-_FRESH = 6
-"""Clips drawn anew at each step; the rest of a batch comes from the pool again."""
+_FRESH_SHARE = 3 / 8
+"""Of a batch, clips drawn anew; the rest comes from the pool again."""
 _POOL = 4096
 _SHAPE = VideoShape(num_frames=NUM_LOOKS, height=SIZE, width=SIZE)
 _EMPTY_WEIGHT = 0.1
@@ -92,8 +92,8 @@ class LessonPool:
         self._lessons: deque[Lesson] = deque(maxlen=_POOL)
 
     def batch(self, rng: np.random.Generator) -> list[Lesson]:
-        """Return BATCH lessons, about half of them mirrored, after _FRESH new ones have joined the pool."""
-        fresh = [self._next() for _ in range(_FRESH if self._lessons else BATCH)]
+        """Return BATCH lessons, about half of them mirrored, after new ones have joined the pool."""
+        fresh = [self._next() for _ in range(round(_FRESH_SHARE * BATCH) if self._lessons else BATCH)]
         self._lessons.extend(fresh)
         again = [self._lessons[int(i)] for i in rng.integers(len(self._lessons), size=BATCH - len(fresh))]
         return [lesson.mirrored() if rng.random() < 0.5 else lesson for lesson in [*fresh, *again]]

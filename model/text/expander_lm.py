@@ -149,7 +149,7 @@ _ACTS: Final[Mapping[str, str]] = {
     "gravity": "falls",
     "pendulum": "swings on a string",
     "occluder": "moves {direction} behind a pillar",
-    "containment": "stays in a box",
+    "containment": "is covered by a box",
     "counting": "drift",
 }
 

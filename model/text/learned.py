@@ -17,6 +17,7 @@ from typing import Final
 import torch
 from torch import Tensor, nn
 
+from model.config import TextConfig
 from model.text.base import EncodedText
 from model.text.blocks import Block
 from model.text.byte_grid import EMPTY, NUM_CODES, ROW_BYTES, byte_grid
@@ -119,3 +120,10 @@ def load_encoder(data: bytes, *, width: int, max_tokens: int) -> LearnedTextEnco
     module = ByteTransformer(config)
     load_into(module, data)
     return LearnedTextEncoder(module, max_tokens=max_tokens)
+
+
+def text_config(data: bytes, *, max_tokens: int = 24) -> TextConfig:
+    """Return what a model's configuration must say to be given the encoder in a file."""
+    width = read_config(data, EncoderConfig, FORMAT).width
+    digest = hashlib.sha256(data).hexdigest()
+    return TextConfig(kind="learned", width=width, max_tokens=max_tokens, digest=digest)

@@ -117,6 +117,10 @@ _LAW_SIGNS: Final = (
 """Law to what gives it away; the first that is found counts."""
 
 
+_ONLY_IN: Final = {"count": "counting", "change": "counting"}
+"""Slots whose words mean something else where another law is told."""
+
+
 def read_prompt(prompt: str) -> Reading:
     """Find slots in a prompt, which may hold other words as well: `lacks` tells whether a sentence keeps them."""
     exact = read_caption(prompt.strip())
@@ -133,9 +137,11 @@ def read_prompt(prompt: str) -> Reading:
         slots |= {f"{name}{suffix}": word for name, word in match.items() if word}
     law = next((law for law, sign in _LAW_SIGNS if re.search(sign, text)), None)
     slots |= {"law": law} if law else {}
-    for slot in ("direction", "wall", "count", "change", "action"):
-        if slot not in slots and (slot != "count" or law in (None, "counting")):
+    for slot in ("direction", "wall", *_ONLY_IN):
+        if slot not in slots and law in (None, _ONLY_IN.get(slot, law)):
             _take(text, slots, slot, r"\b({})\b")
+    if law == "containment":
+        _take(text, slots, "action", r"\b({})\b")
     return Reading(slots={slot: slots[slot] for slot in VOCABULARY if slot in slots}, complete=False)
 
 

@@ -52,3 +52,45 @@ def save_model(folder: Path, kind: str, *, seed: int = 0) -> None:
         "llm": lambda: transformers.LlamaForCausalLM(transformers.LlamaConfig(**other, num_key_value_heads=2)),
     }[kind]
     build().save_pretrained(folder)
+
+
+def save_blip(folder: Path) -> None:
+    """A BLIP captioner: it sees one image and has no chat template."""
+    tokenizer = save_tokenizer(folder)
+    sizes = {"hidden_size": 16, "intermediate_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2}
+    marks = {"bos_token_id": 3, "eos_token_id": 1, "pad_token_id": 0, "sep_token_id": 1}
+    text = {**sizes, **marks, "vocab_size": len(tokenizer), "encoder_hidden_size": 16, "max_position_embeddings": 64}
+    config = transformers.BlipConfig(
+        text_config=text, vision_config={**sizes, "image_size": 16, "patch_size": 8}, projection_dim=16
+    )
+    torch.manual_seed(0)
+    transformers.BlipForConditionalGeneration(config).save_pretrained(folder)
+    looker = transformers.BlipImageProcessorPil(size={"height": 16, "width": 16})
+    transformers.BlipProcessor(image_processor=looker, tokenizer=tokenizer).save_pretrained(folder)
+
+
+def save_llava(folder: Path) -> None:
+    """A LLaVA chat model: it sees several images and a question."""
+    tokenizer = save_tokenizer(folder, end=None, more=("<image>",))
+    sizes = {"hidden_size": 16, "intermediate_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2}
+    config = transformers.LlavaConfig(
+        vision_config=transformers.CLIPVisionConfig(**sizes, image_size=16, patch_size=8, projection_dim=16),
+        text_config=transformers.LlamaConfig(
+            **sizes, vocab_size=len(tokenizer), num_key_value_heads=2, pad_token_id=0, bos_token_id=3, eos_token_id=1
+        ),
+        image_token_id=tokenizer.convert_tokens_to_ids("<image>"),
+        vision_feature_layer=-1,
+    )
+    torch.manual_seed(0)
+    transformers.LlavaForConditionalGeneration(config).save_pretrained(folder)
+    said = "{% if part['type'] == 'image' %}<image> {% else %}{{ part['text'] }}{% endif %}"
+    transformers.LlavaProcessor(
+        image_processor=transformers.CLIPImageProcessorPil(
+            size={"shortest_edge": 16}, crop_size={"height": 16, "width": 16}
+        ),
+        tokenizer=tokenizer,
+        patch_size=8,
+        vision_feature_select_strategy="default",
+        num_additional_image_tokens=1,
+        chat_template="{% for m in messages %}{% for part in m['content'] %}" + said + "{% endfor %}{% endfor %}",
+    ).save_pretrained(folder)

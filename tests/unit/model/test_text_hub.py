@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -8,8 +9,12 @@ import pytest
 from model import parts
 from model.config import TextConfig
 from model.text import build_text_encoder
+from model.text.captioners import build_captioner
+from model.text.expander import expand
+from model.text.expander_hub import HubWriter
 from model.text.hub_encoders import HubTextEncoder
-from tests.support.tiny_hub import save_model
+from model.text.prompt import lacks
+from tests.support.tiny_hub import WORDS, save_blip, save_llava, save_model, save_tokenizer
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
 
@@ -68,3 +73,34 @@ def test_the_digest_names_weights_and_length(tmp_path: Path) -> None:
         save_model(tmp_path / str(seed), "clip", seed=seed)
     made = [(0, 8), (1, 8), (0, 9)]
     assert len({HubTextEncoder("clip", tmp_path / str(s), width=16, max_tokens=n).digest for s, n in made}) == 3
+
+
+@pytest.mark.parametrize("save", [save_blip, save_llava])
+def test_a_vision_language_model_from_a_folder_writes_a_caption(save: Callable[[Path], None], tmp_path: Path) -> None:
+    save(tmp_path)
+    frames = np.random.Generator(np.random.Philox(1)).integers(0, 256, (6, 20, 24, 3)).astype(np.uint8)
+    first, again = (build_captioner("vlm", tmp_path).caption(frames) for _ in range(2))
+    assert set(first.text.split()) <= set(WORDS)
+    assert first == again
+
+
+def test_a_folder_without_a_processor_is_refused(tmp_path: Path) -> None:
+    save_model(tmp_path, "clip")
+    with pytest.raises(ValueError, match="expected the files of an image and text processor"):
+        build_captioner("vlm", tmp_path).caption(np.zeros((2, 8, 8, 3), np.uint8))
+
+
+@pytest.mark.parametrize("chats", [False, True])
+def test_a_language_model_from_a_folder_proposes_and_is_held_to_the_prompt(chats: bool, tmp_path: Path) -> None:
+    save_model(tmp_path, "llm")
+    if chats:
+        tokenizer = save_tokenizer(tmp_path, end=None)
+        tokenizer.chat_template = "{% for m in messages %}{{ m['content'] }}{% endfor %}"
+        tokenizer.save_pretrained(tmp_path)
+    writer = HubWriter(tmp_path, max_new_tokens=6)
+    proposed = [writer.propose("a red ball", seed) for seed in (1, 1, 2)]
+    assert proposed[0] == proposed[1] != proposed[2]
+    assert set(proposed[0].split()) <= set(WORDS)
+    found = expand("a red ball", writer, seed=1)
+    assert lacks("a red ball", found.text) == []
+    assert (found.writer == "llm") == (found.rejected < 4)
