@@ -14,7 +14,7 @@ from decimal import Decimal
 from typing import Any
 
 from federation.outer import OUTER_RULES
-from model.job import TASKS
+from model.job import parse_tasks
 from node.errors import ConfigError
 from node.records import canonical_json
 
@@ -57,7 +57,7 @@ class InnerSpec:
     """Steps over which the learning rate climbs in a trainer's first round; later rounds go on with its moments."""
     weight_decay: Decimal = Decimal("0.01")
     tasks: str = "unconditional"
-    """Masks that batches are drawn with: names and weights, such as `predict=0.5 unconditional=0.5`."""
+    """Masks that batches are drawn with: names and weights, such as `predict:2,unconditional`."""
 
     def __post_init__(self) -> None:
         self.task_weights()
@@ -68,11 +68,11 @@ class InnerSpec:
         _between("inner.weight_decay", self.weight_decay, Decimal(0), Decimal(1))
 
     def task_weights(self) -> tuple[tuple[str, float], ...]:
-        """`tasks` as names with positive weights; a name alone weighs 1. Raises ConfigError."""
-        parts = [word.partition("=") for word in self.tasks.split()]
-        if not parts or len({name for name, _, _ in parts}) < len(parts):
-            raise ConfigError(f"inner.tasks: expected names, each once, got {self.tasks!r}")
-        return tuple((_task(name), _weight(name, text) if equals else 1.0) for name, equals, text in parts)
+        """`tasks` as names with positive weights. Raises ConfigError."""
+        try:
+            return parse_tasks(self.tasks)
+        except ValueError as error:
+            raise ConfigError(f"inner.tasks: {error}") from error
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -264,21 +264,6 @@ def _value(where: str, raw: Any, default: Any) -> Any:
         wanted = {int: "an integer", Decimal: "a decimal number"}.get(kind, "text")
         raise ConfigError(f"{where}: expected {wanted} such as {default}, got {raw!r}") from error
     return value
-
-
-def _task(name: str) -> str:
-    if name not in TASKS:
-        raise ConfigError(f"inner.tasks: expected names of {', '.join(TASKS)}, got {name!r}")
-    return name
-
-
-def _weight(name: str, text: str) -> float:
-    try:
-        weight = _normal(Decimal(text))
-    except (ValueError, ArithmeticError) as error:
-        raise ConfigError(f"inner.tasks: expected {name}=WEIGHT such as {name}=0.5, got {name}={text}") from error
-    _between(f"inner.tasks: {name}", weight, Decimal("0.001"), Decimal(1000))
-    return float(weight)
 
 
 def _normal(value: Decimal) -> Decimal:

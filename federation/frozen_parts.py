@@ -6,14 +6,13 @@ names them by digest.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
 from federation.config import ModelSpec
 from model import parts
-from model.config import ModelConfig, TextConfig
+from model.config import ModelConfig
 from model.presets import preset
 from node.cid import parse
 from node.errors import ConfigError
@@ -56,18 +55,12 @@ def model_config(store: ContentStore, spec: ModelSpec) -> ModelConfig:
 
             config = replace(config, codec=VaeCodec.from_bytes(store.get(_cid("model.codec", spec.codec))).config)
         if spec.text:
-            config = replace(config, text=_text_config(store.get(_cid("model.text", spec.text))))
+            from model.text.learned import text_config
+
+            config = replace(config, text=text_config(store.get(_cid("model.text", spec.text))))
     except ValueError as error:
         raise ConfigError(f"model: {error}") from error
     return config
-
-
-def _text_config(data: bytes) -> TextConfig:
-    from model.text.learned import FORMAT, EncoderConfig
-    from model.text.part_file import read_config
-
-    width = read_config(data, EncoderConfig, FORMAT).width
-    return TextConfig(kind="learned", width=width, digest=hashlib.sha256(data).hexdigest())
 
 
 def _cid(where: str, text: str) -> Cid:

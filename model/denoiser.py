@@ -6,7 +6,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from model.codec import build_codec
+from model.codec import VideoCodec, build_codec
 from model.data.clips import Clips
 from model.diffusion import build_objective
 from model.dit import VideoDiT
@@ -47,6 +48,10 @@ class Prepared:
         frames = None if self.frames is None else self.frames[indices]
         return Prepared(latents=self.latents[rows], text=self.text[rows], mask=self.mask[rows], frames=frames)
 
+    def to(self, device: torch.device) -> Prepared:
+        """Return the batch with its tensors on `device`."""
+        return replace(self, latents=self.latents.to(device), text=self.text.to(device), mask=self.mask.to(device))
+
 
 class Denoiser:
     """What training, scoring and sampling share."""
@@ -55,12 +60,16 @@ class Denoiser:
         config = model.config
         self.model = model
         self.device = next(model.parameters()).device
-        self.codec = build_codec(config.codec, device=str(self.device))
         self.text = build_text_encoder(config.text)
         self.objective = build_objective(config.objective)
         self.text_drop = config.objective.text_drop
         self._local = config.codec.kind == "pixel"  # a latent cell depends on its own pixels alone
         self._empty = self.encode_text([""])
+
+    @cached_property
+    def codec(self) -> VideoCodec:
+        """The frozen codec; one who trains on latents alone need not have its file."""
+        return build_codec(self.model.config.codec, device=str(self.device))
 
     def prepare(self, clips: Clips) -> Prepared:
         """Encode clips and captions once, before many steps over them."""
@@ -120,8 +129,8 @@ class Denoiser:
         output = self.model(x_t, t_B, batch.text, batch.mask, given_BTHW)
         error = noised.weight * (output - noised.target) ** 2 * ~given_BTHW[:, None]
         hidden_B = (~given_BTHW).flatten(1).sum(1) * error.shape[1]
-        result = error.flatten(1).sum(1) / hidden_B
-        return result
+        per_clip: Tensor = error.flatten(1).sum(1) / hidden_B
+        return per_clip
 
     def _draw_masks(
         self, batch: Prepared, rng: np.random.Generator, tasks: Mapping[str, float] | Collection[str]

@@ -80,3 +80,19 @@ class TrainJob:
     def rate_at(self, step: int) -> float:
         """Return the learning rate of a step, counted from 1."""
         return self.learning_rate * min(1.0, step / max(1, self.warmup_steps))
+
+
+def parse_tasks(text: str) -> tuple[tuple[str, float], ...]:
+    """Read `predict:2,unconditional` as (task, weight) pairs; a weight left out is 1. Raises ValueError."""
+    pairs = []
+    for item in text.split(","):
+        name, _, weight = item.strip().partition(":")
+        if name not in TASKS:
+            raise ValueError(f"expected tasks of {', '.join(TASKS)}, got {name!r} in {text!r}")
+        try:
+            pairs.append((name, float(weight or 1)))
+        except ValueError as error:
+            raise ValueError(f"expected tasks as name:weight,name:weight, got {text!r}") from error
+    if len(dict(pairs)) < len(pairs) or any(not (math.isfinite(w) and w > 0) for _, w in pairs):
+        raise ValueError(f"expected tasks, each once and with a positive weight, got {text!r}")
+    return tuple(pairs)

@@ -15,22 +15,20 @@ from pathlib import Path
 import torch
 
 from model import parts
-from model.checkpoint import initial
-from model.codec import VaeCodec
-from model.config import CodecConfig, ModelConfig, TextConfig
+from model.checkpoint import initial, read
+from model.codec import find_codec
+from model.config import ModelConfig
 from model.data.clips import Clips
 from model.feed import Feed
 from model.fit import Habits, Progress, fit, steps_within
-from model.job import VideoShape
+from model.job import VideoShape, parse_tasks
 from model.parallel import Group, join_group
 from model.plan import FitPlan
 from model.presets import preset
 from model.rotation import STATE, Rotation
 from model.run_state import RunState
-from model.sources import FolderSource, Source, WorldSource
-from model.text.learned import FORMAT as LEARNED
-from model.text.learned import EncoderConfig
-from model.text.part_file import read_config
+from model.sources import FolderSource, PreparedSource, Source, WorldSource
+from model.text.learned import text_config
 
 WORLDS = "worlds"
 """The name of the procedural worlds where a dataset folder may stand."""
@@ -63,6 +61,8 @@ class TrainRequest:
     """Clips of a step, over all processes."""
     parts: int = 0
     """Pieces of a batch; 0 makes one a process."""
+    prepared: bool = False
+    """Train on the folder's latents and embeddings (data/latents.py): no codec, and masks that give a prefix only."""
     shape: tuple[int, int, int] = (12, 32, 32)
     """Frames, rows and columns of a clip."""
     images: float = 0.0
@@ -101,8 +101,9 @@ def train(
         torch.set_num_threads(request.threads)
     deadline = time.monotonic() + 60 * request.minutes
     shape = VideoShape(num_frames=request.shape[0], height=request.shape[1], width=request.shape[2])
-    feed = feed_of(request.data, shape, seed=request.seed, images=request.images)
     checkpoint = _checkpoint(request)
+    config = read(checkpoint).config if request.prepared else None
+    feed = feed_of(request.data, shape, seed=request.seed, images=request.images, prepared_for=config)
     plan = _plan(request, group)
     if not request.num_steps:
         plan = replace(plan, num_steps=_num_steps(request, checkpoint, plan, feed, folder, resume, group))
@@ -127,33 +128,26 @@ def configure(name: str, *, codec: str = "", text: str = "") -> ModelConfig:
     """
     config = preset(name)
     if codec:
-        config = replace(config, codec=_codec(codec))
+        config = replace(config, codec=find_codec(codec).config)
     if text:
-        config = replace(config, text=_text(text, config.text.max_tokens))
+        config = replace(config, text=text_config(parts.find(text), max_tokens=config.text.max_tokens))
     return config
 
 
-def feed_of(data: str, shape: VideoShape, *, seed: int, images: float = 0.0) -> Feed:
-    """Return the feed of a dataset folder, or of the worlds; `images` is the share of steps on one-frame clips."""
+def feed_of(
+    data: str, shape: VideoShape, *, seed: int, images: float = 0.0, prepared_for: ModelConfig | None = None
+) -> Feed:
+    """Return the feed of a dataset folder, or of the worlds; `images` is the share of steps on one-frame clips.
+
+    With `prepared_for`, a folder gives what is prepared for that configuration's codec and text encoder.
+    """
     if not 0 <= images < 1:
         raise ValueError(f"the share of images must be inside [0, 1), got {images}")
-    sources = [_source(data, shape, seed)]
+    sources = [_source(data, shape, seed, prepared_for)]
     if not images:
         return Feed(sources=sources)
-    still = _source(data, replace(shape, num_frames=1), seed)
+    still = _source(data, replace(shape, num_frames=1), seed, prepared_for)
     return Feed(sources=[*sources, still], weights=[1 - images, images])
-
-
-def parse_tasks(text: str) -> tuple[tuple[str, float], ...]:
-    """Read `predict:2,unconditional` as (task, weight) pairs; a weight left out is 1."""
-    pairs = []
-    for item in text.split(","):
-        name, _, weight = item.strip().partition(":")
-        try:
-            pairs.append((name, float(weight or 1)))
-        except ValueError as error:
-            raise ValueError(f"expected tasks as name:weight,name:weight, got {text!r}") from error
-    return tuple(pairs)
 
 
 def _checkpoint(request: TrainRequest) -> bytes:
@@ -193,20 +187,19 @@ def _heldout(request: TrainRequest, shape: VideoShape) -> Clips | None:
     """Worlds that training never meets; a folder has its held-out clips in a folder of their own."""
     if request.data != WORLDS:
         return None
-    return _source(WORLDS, shape, request.seed + _HELDOUT_SEED_OFFSET).take(0, _HELDOUT_CLIPS)
+    return _worlds(shape, request.seed + _HELDOUT_SEED_OFFSET).take(0, _HELDOUT_CLIPS)
 
 
-def _source(data: str, shape: VideoShape, seed: int) -> Source:
-    if data != WORLDS:
-        return FolderSource(Path(data), shape=shape, seed=seed)
+def _source(data: str, shape: VideoShape, seed: int, prepared_for: ModelConfig | None) -> Source:
+    if data == WORLDS:
+        if prepared_for:
+            raise ValueError("only a dataset folder holds prepared latents; name one, or train on the worlds' clips")
+        return _worlds(shape, seed)
+    if prepared_for:
+        return PreparedSource(Path(data), prepared_for, shape=shape, seed=seed)
+    return FolderSource(Path(data), shape=shape, seed=seed)
+
+
+def _worlds(shape: VideoShape, seed: int) -> WorldSource:
     kind = "images" if shape.num_frames == 1 else "video"
     return WorldSource(name=f"worlds, {kind}", shape=shape, seed=seed)
-
-
-def _codec(digest: str) -> CodecConfig:
-    return VaeCodec.from_bytes(parts.find(digest)).config
-
-
-def _text(digest: str, max_tokens: int) -> TextConfig:
-    encoder = read_config(parts.find(digest), EncoderConfig, LEARNED)
-    return TextConfig(kind="learned", width=encoder.width, max_tokens=max_tokens, digest=digest)

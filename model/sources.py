@@ -1,5 +1,7 @@
 """Endless, numbered sequences of clips that a run is fed with: a set in memory, a dataset folder, the worlds.
 
+A dataset folder may give its latents in the clips' place (data/latents.py), so that training needs no codec.
+
 Clip number n is a pure function of the source, so a position is one number. An image is a clip of one frame.
 """
 
@@ -11,11 +13,16 @@ from typing import Protocol
 
 import numpy as np
 
+from model.codec import codec_digest
+from model.config import ModelConfig
 from model.data import worlds
 from model.data.clips import Clips
 from model.data.folder import ClipReader, DatasetFolder
+from model.data.latents import PreparedStream
 from model.data.stream import ClipOrder
+from model.denoiser import Prepared
 from model.job import VideoShape
+from model.text import build_text_encoder
 
 
 class Source(Protocol):
@@ -28,6 +35,13 @@ class Source(Protocol):
     @property
     def shape(self) -> VideoShape:
         """Of every clip; one frame means images."""
+
+    def take(self, start: int, size: int) -> Clips | Prepared:
+        """Return clips number `start` to `start + size - 1`, or what is prepared of them."""
+
+
+class FrameSource(Source, Protocol):
+    """A source that gives the clips themselves."""
 
     def take(self, start: int, size: int) -> Clips:
         """Return clips number `start` to `start + size - 1`."""
@@ -68,6 +82,24 @@ class FolderSource:
     def take(self, start: int, size: int) -> Clips:
         """Return clips number `start` to `start + size - 1`."""
         return self._reader.clips(_order(len(self._reader), self._seed, start, size))
+
+
+class PreparedSource:
+    """The latents and embeddings of one shape of a dataset folder, in the order of its `FolderSource`."""
+
+    def __init__(self, folder: Path, config: ModelConfig, *, shape: VideoShape | None = None, seed: int = 0) -> None:
+        """Raises ValueError that names the command where the folder lacks those of the configuration's parts."""
+        codec, text = codec_digest(config.codec), build_text_encoder(config.text).digest
+        self._stream = PreparedStream(
+            folder, codec_digest=codec, text_digest=text, batch_size=1, seed=seed, shape=shape
+        )
+        self.shape, self._seed = self._stream.shape, seed
+        sizes = f"{self.shape.num_frames}x{self.shape.height}x{self.shape.width}"
+        self.name = f"latents {codec[:12]} of folder {self._stream.dataset.digest} {sizes}"
+
+    def take(self, start: int, size: int) -> Prepared:
+        """Return what is prepared of clips number `start` to `start + size - 1`."""
+        return self._stream.batch(np.array(_order(self._stream.num_clips, self._seed, start, size)))
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -17,6 +17,7 @@ from torch import Tensor
 
 from model.checkpoint import from_numpy, load_model, read
 from model.config import ModelConfig
+from model.data.clips import Clips
 from model.denoiser import Denoiser, Prepared
 from model.ema import Ema
 from model.feed import Feed, generator
@@ -126,7 +127,10 @@ class Trainer:
         """This process's numbered parts of a step's batch."""
         size, first = self.plan.batch_size // self.plan.parts, self.positions[source.name]
         mine = range(self.group.rank, self.plan.parts, self.group.size)
-        return [(n, self.denoiser.prepare(source.take(first + n * size, size))) for n in mine]
+        return [(n, self._prepared(source.take(first + n * size, size))) for n in mine]
+
+    def _prepared(self, batch: Clips | Prepared) -> Prepared:
+        return batch.to(self.denoiser.device) if isinstance(batch, Prepared) else self.denoiser.prepare(batch)
 
     def _loss(self, part: tuple[int, Prepared], index: int) -> Tensor:
         number, batch = part

@@ -56,6 +56,9 @@ def model_train(
     out: Annotated[Path, typer.Option(help="Folder of the run's checkpoints.")],
     preset: PresetOption = "nano",
     data: Annotated[str, typer.Option(help="worlds, or a dataset folder that `data add` made.")] = "worlds",
+    prepared: Annotated[
+        bool, typer.Option("--prepared", help="Train on the latents that `data prepare` left in the folder.")
+    ] = False,
     start: Annotated[Path | None, typer.Option(help="Checkpoint to start from (default: a new model).")] = None,
     codec: CodecOption = "",
     text: TextOption = "",
@@ -95,6 +98,7 @@ def model_train(
     request = TrainRequest(
         preset=preset,
         data=data,
+        prepared=prepared,
         start=start,
         codec=codec,
         text=text,

@@ -23,6 +23,7 @@ __all__ = [
     "VideoCodec",
     "build_codec",
     "check_codec",
+    "codec_digest",
     "find_codec",
     "frames_of",
     "keep_codec",
@@ -51,6 +52,11 @@ def check_codec(config: CodecConfig, codec: VideoCodec) -> None:
             f"the model was made for {_words(config)}; got {_words(codec.config)}. "
             "Latents of another codec mean something else: use the codec that the configuration names"
         )
+
+
+def codec_digest(config: CodecConfig) -> str:
+    """Return the digest of the codec that a configuration names; its file need not be here."""
+    return config.digest or PixelCodec(factor=config.factor).digest
 
 
 def find_codec(digest: str, *, device: str = "cpu") -> VideoCodec:

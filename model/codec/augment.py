@@ -12,12 +12,12 @@ from torch import Tensor
 
 from model.codec.plan import CodecPlan
 from model.feed import generator
-from model.sources import Source
+from model.sources import FrameSource
 
 _Clip = NDArray[np.uint8]
 
 
-def batch_of(source: Source, plan: CodecPlan, step: int) -> _Clip:
+def batch_of(source: FrameSource, plan: CodecPlan, step: int) -> _Clip:
     """Return the frames of a step (from 1): uint8 (B, T, H, W, 3), T = 1 for the share of steps on images."""
     rng = generator(plan.seed, step, 0)
     clips = source.take((step - 1) * plan.batch_size, plan.batch_size).frames

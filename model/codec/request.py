@@ -16,7 +16,7 @@ from model.codec.training import Progress, train_codec
 from model.codec.vae_config import VaeConfig, vae_preset
 from model.data.worlds import make_clips
 from model.job import VideoShape
-from model.sources import ClipSource, FolderSource, Source
+from model.sources import ClipSource, FolderSource, FrameSource
 
 WORLDS = "worlds"
 _HELDOUT_SEED_OFFSET = 1_000_003
@@ -91,7 +91,7 @@ def run_request(
     return train_codec(config, source, plan, out, resume=resume, on_progress=on_progress, device=device)
 
 
-def source_of(request: CodecRequest) -> Source:
+def source_of(request: CodecRequest) -> FrameSource:
     """Return the training clips."""
     if request.data != WORLDS:
         return FolderSource(Path(request.data), shape=request.video_shape, seed=request.seed)

@@ -30,7 +30,7 @@ from model.codec.start import freeze_linear_path, start_at_principal_components
 from model.codec.vae import VideoVae
 from model.codec.vae_config import VaeConfig
 from model.codec.vae_file import Statistics, pack
-from model.sources import Source
+from model.sources import FrameSource
 from model.step import Step, TrainingDiverged
 
 __all__ = ["CodecPlan", "Progress", "TrainingDiverged", "state_path", "train_codec"]
@@ -59,7 +59,7 @@ class Progress:
 
 def train_codec(
     config: VaeConfig,
-    source: Source,
+    source: FrameSource,
     plan: CodecPlan,
     out: Path,
     *,
@@ -94,7 +94,7 @@ def state_path(out: Path) -> Path:
     return out.with_name(out.name + ".state")
 
 
-def statistics_of(vae: VideoVae, source: Source, num_clips: int, device: str = "cpu") -> Statistics:
+def statistics_of(vae: VideoVae, source: FrameSource, num_clips: int, device: str = "cpu") -> Statistics:
     """Return each channel's mean and standard deviation over the latents of the first clips of a source."""
     channels = vae.config.latent_channels
     neutral = Statistics(mean=np.zeros(channels, np.float32), std=np.ones(channels, np.float32))
@@ -109,7 +109,7 @@ def statistics_of(vae: VideoVae, source: Source, num_clips: int, device: str = "
 class _Trainer:
     """The VAE, its optimizer and how far they are."""
 
-    def __init__(self, config: VaeConfig, source: Source, plan: CodecPlan, out: Path, device: str) -> None:
+    def __init__(self, config: VaeConfig, source: FrameSource, plan: CodecPlan, out: Path, device: str) -> None:
         num_latent_frames(source.shape.num_frames, config.time_factor)
         for name, size in (("height", source.shape.height), ("width", source.shape.width), ("crop", plan.crop)):
             if size % config.factor:

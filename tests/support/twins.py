@@ -22,8 +22,8 @@ from federation.resident import Resident
 from model.checkpoint import initial
 from model.config import ModelConfig
 from model.data.clips import Clips
-from model.data.shards import pack
 from model.data.mixture import EASY_LAWS
+from model.data.shards import pack
 from model.data.worlds import make_clips
 from model.job import DEMO_SHAPE
 from node import cid as cids

@@ -118,11 +118,11 @@ def test_settings_that_are_left_out_have_their_defaults() -> None:
         ("gate.max_norm_ratio", "0.5", "gate.max_norm_ratio: expected 1 to 1000, got 0.5"),
         ("score.num_clips", "0", "score.num_clips: expected 1 to 4096, got 0"),
         ("model.width", "4", "model.width: expected 8 to 4096, got 4"),
-        ("inner.tasks", "", "inner.tasks: expected names, each once, got ''"),
-        ("inner.tasks", "tube tube", "inner.tasks: expected names, each once"),
-        ("inner.tasks", "guess", "inner.tasks: expected names of unconditional, predict.*, got 'guess'"),
-        ("inner.tasks", "tube=much", "inner.tasks: expected tube=WEIGHT such as tube=0.5, got tube=much"),
-        ("inner.tasks", "tube=0", "inner.tasks: tube: expected 0.001 to 1000, got 0"),
+        ("inner.tasks", "", "inner.tasks: expected tasks of unconditional, predict.*, got ''"),
+        ("inner.tasks", "tube,tube", "inner.tasks: expected tasks, each once and with a positive weight"),
+        ("inner.tasks", "guess", "inner.tasks: expected tasks of unconditional, predict.*, got 'guess'"),
+        ("inner.tasks", "tube:much", "inner.tasks: expected tasks as name:weight,name:weight, got 'tube:much'"),
+        ("inner.tasks", "tube:0", "inner.tasks: expected tasks, each once and with a positive weight, got 'tube:0'"),
         ("inner.steps", "4", "unknown setting inner.steps; expected one of .*'num_steps'"),
         ("inner", "4", "unknown setting 'inner'; expected SECTION.NAME"),
         ("inner.", "4", "unknown setting 'inner.'; expected SECTION.NAME"),
@@ -192,6 +192,6 @@ def test_a_batch_of_no_clips_is_refused() -> None:
 
 
 def test_tasks_are_names_with_weights_and_a_name_alone_weighs_one() -> None:
-    spec = RunSpec().with_changes({"inner.tasks": "predict=0.25 tube"})
+    spec = RunSpec().with_changes({"inner.tasks": "predict:0.25,tube"})
     assert spec.inner.task_weights() == (("predict", 0.25), ("tube", 1.0))
     assert RunSpec().inner.task_weights() == (("unconditional", 1.0),)
