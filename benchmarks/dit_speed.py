@@ -36,9 +36,9 @@ import torch
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from model.compiled import compile_blocks
 from model.config import CodecConfig, ModelConfig, TextConfig
-from model.dit import VideoDiT
+from model.network.compiled import compile_blocks
+from model.network.dit import VideoDiT
 from model.presets import preset
 
 MIN_RATIO = 1.05

@@ -33,16 +33,16 @@ from model.evaluate.intervals import Estimate
 from model.evaluate.plausibility import plausibility
 from model.evaluate.predictors import ModelPredictor
 from model.evaluate.trajectory import trajectory
-from model.feed import Feed
-from model.fit import Habits, Progress, fit, steps_within
 from model.job import VideoShape
-from model.plan import FitPlan
 from model.presets import preset
-from model.rotation import EMA, Rotation
-from model.run_state import RunState
 from model.sample import Recipe
 from model.shapes import num_parameters
-from model.sources import WorldSource
+from model.training.feed import Feed
+from model.training.fit import Habits, Progress, fit, steps_within
+from model.training.plan import FitPlan
+from model.training.rotation import EMA, Rotation
+from model.training.run_state import RunState
+from model.training.sources import WorldSource
 
 SHAPE = VideoShape(num_frames=12, height=32, width=32)
 NUM_GIVEN = 4

@@ -31,9 +31,9 @@ from model.evaluate.plausibility import plausibility
 from model.evaluate.predictors import BASELINES
 from model.evaluate.probe_states import Features, ProbeRow, diffusion_features, jepa_features, pixels, probe_table
 from model.evaluate.trajectory import continue_clips, tracker_floor, trajectory_of
-from model.jepa_train import train_jepa
 from model.job import TrainJob, VideoShape
 from model.train import train_inner
+from model.training.jepa_train import train_jepa
 
 SHAPE = VideoShape(num_frames=8, height=32, width=32)
 NUM_GIVEN = 4

@@ -20,7 +20,7 @@ from model.shapes import tensor_shapes
 from model.tensorfile import decode, encode
 
 if TYPE_CHECKING:
-    from model.dit import VideoDiT
+    from model.network.dit import VideoDiT
 
 FORMAT = "tenwings-checkpoint/1"
 Tensors = dict[str, NDArray[np.float32]]
@@ -74,7 +74,7 @@ def read(data: bytes) -> Checkpoint:
 
 def load_model(data: bytes, device: str = "cpu") -> VideoDiT:
     """Build the model that a checkpoint describes."""
-    from model.dit import VideoDiT  # keeps torch out of NumPy-only users
+    from model.network.dit import VideoDiT  # keeps torch out of NumPy-only users
 
     checkpoint = read(data)
     model = VideoDiT(checkpoint.config)

@@ -18,9 +18,9 @@ from torch import Tensor
 from model.codec import VideoCodec, build_codec
 from model.data.clips import Clips
 from model.diffusion import build_objective
-from model.dit import VideoDiT
 from model.given import encode_given
 from model.masks import PREFIX_TASKS, Mask, choose, draw, pixel_given, require_hidden
+from model.network.dit import VideoDiT
 from model.text import build_text_encoder
 
 UNCONDITIONAL = ("unconditional",)

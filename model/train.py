@@ -16,11 +16,11 @@ from model.data.clips import Clips
 from model.denoiser import Denoiser, Prepared
 from model.evaluate.heldout import heldout_loss_of
 from model.job import TrainJob
-from model.lora import Adapters
-from model.lora_file import LoraConfig, merge, write_adapters
-from model.memory import Load, advising, check_fits, num_tokens
-from model.optimizer import build_optimizer, load_moments, save_moments
-from model.step import Step, TrainingDiverged, optimizer_step
+from model.training.lora import Adapters
+from model.training.lora_file import LoraConfig, merge, write_adapters
+from model.training.memory import Load, advising, check_fits, num_tokens
+from model.training.optimizer import build_optimizer, load_moments, save_moments
+from model.training.step import Step, TrainingDiverged, optimizer_step
 
 __all__ = ["Step", "TrainResult", "TrainingDiverged", "train_inner"]
 
@@ -44,7 +44,7 @@ class TrainResult:
     optimizer_state: bytes
     """AdamW's moments, for the same node's next round; they stay on the node. Empty where adapters were trained."""
     adapters: bytes | None = None
-    """The adapters that made `end_state` of the checkpoint (lora_file.py), where `lora` asked for them."""
+    """The adapters that made `end_state` of the checkpoint (training/lora_file.py), where `lora` asked for them."""
 
 
 def train_inner(

@@ -52,7 +52,7 @@ def codec_train(
     from model.codec import keep_codec
     from model.codec.quality import quality_of
     from model.codec.request import CodecRequest, heldout_of, run_request
-    from model.step import TrainingDiverged
+    from model.training.step import TrainingDiverged
 
     request = CodecRequest(
         preset=preset,

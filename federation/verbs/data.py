@@ -118,8 +118,8 @@ def data_prepare(
     """Compute latents and text embeddings of a dataset folder once, so that training needs no codec."""
     from model.codec import build_codec
     from model.data.latents import prepare_folder
-    from model.runs import configure
     from model.text import build_text_encoder
+    from model.training.runs import configure
 
     if batch < 1:
         raise ConfigError(f"--batch: expected at least 1, got {batch}")

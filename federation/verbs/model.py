@@ -15,8 +15,8 @@ from node.console import HomeOption, JsonOption, Out, find_home, verb
 from node.errors import ConfigError
 
 if TYPE_CHECKING:
-    from model.board import Board
-    from model.fit import Progress
+    from model.training.board import Board
+    from model.training.fit import Progress
 
 model_app = typer.Typer(help="Models on this machine, without a network.", no_args_is_help=True)
 
@@ -44,7 +44,7 @@ def model_init(
 ) -> None:
     """Write a new model's checkpoint."""
     from model.checkpoint import initial
-    from model.runs import configure
+    from model.training.runs import configure
 
     data = initial(configure(preset, codec=codec, text=text), seed)
     out.write_bytes(data)
@@ -88,12 +88,12 @@ def model_train(
     as_json: JsonOption = False,
 ) -> None:
     """Train a model on this machine; under torchrun, on several processes."""
-    from model.board import Board
-    from model.memory import DoesNotFit
-    from model.parallel import join_group, leave_group
-    from model.rotation import EMA
-    from model.runs import TrainRequest, train
-    from model.step import TrainingDiverged
+    from model.training.board import Board
+    from model.training.memory import DoesNotFit
+    from model.training.parallel import join_group, leave_group
+    from model.training.rotation import EMA
+    from model.training.runs import TrainRequest, train
+    from model.training.step import TrainingDiverged
 
     request = TrainRequest(
         preset=preset,
@@ -147,8 +147,8 @@ def model_info(
     from federation.checkpoints import find_checkpoint
     from model.checkpoint import read
     from model.job import VideoShape
-    from model.memory import Load, estimate, gigabytes, num_tokens
     from model.shapes import num_parameters
+    from model.training.memory import Load, estimate, gigabytes, num_tokens
 
     data, name = find_checkpoint(find_home(home), checkpoint, run)
     config = read(data).config

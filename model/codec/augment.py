@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from model.codec.plan import CodecPlan
-from model.feed import generator
-from model.sources import FrameSource
+from model.training.feed import generator
+from model.training.sources import FrameSource
 
 _Clip = NDArray[np.uint8]
 

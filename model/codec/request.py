@@ -16,7 +16,7 @@ from model.codec.training import Progress, train_codec
 from model.codec.vae_config import VaeConfig, vae_preset
 from model.data.worlds import make_clips
 from model.job import VideoShape
-from model.sources import ClipSource, FolderSource, FrameSource
+from model.training.sources import ClipSource, FolderSource, FrameSource
 
 WORLDS = "worlds"
 _HELDOUT_SEED_OFFSET = 1_000_003

@@ -30,8 +30,8 @@ from model.codec.start import freeze_linear_path, start_at_principal_components
 from model.codec.vae import VideoVae
 from model.codec.vae_config import VaeConfig
 from model.codec.vae_file import Statistics, pack
-from model.sources import FrameSource
-from model.step import Step, TrainingDiverged
+from model.training.sources import FrameSource
+from model.training.step import Step, TrainingDiverged
 
 __all__ = ["CodecPlan", "Progress", "TrainingDiverged", "state_path", "train_codec"]
 

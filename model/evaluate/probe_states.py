@@ -17,9 +17,9 @@ from model.data.worlds import ATTRIBUTION, Scene, make_scenes, render
 from model.denoiser import Denoiser, Prepared
 from model.evaluate.probe import probe_r2
 from model.evaluate.tracker import Floats
-from model.jepa import features
 from model.job import DEMO_SHAPE, VideoShape
-from model.tokens import tokens_after
+from model.network.jepa import features
+from model.network.tokens import tokens_after
 
 LAWS = ("uniform", "bounce", "gravity")
 NOISE = 0.3

@@ -36,7 +36,7 @@ def test_a_model_is_made_described_and_trained_to_its_last_step(tmp_path: Path) 
 
 
 def test_what_does_not_fit_is_one_clear_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("model.memory.free_bytes", lambda device: 20_000_000)
+    monkeypatch.setattr("model.training.memory.free_bytes", lambda device: 20_000_000)
     told = run("model", "train", "--steps", "1", "--out", str(tmp_path / "run"), *SMALL, "--json", code=2)
     assert "preset nano needs" in told
     assert "no preset fits" in told

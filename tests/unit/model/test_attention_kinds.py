@@ -6,13 +6,13 @@ import pytest
 import torch
 from torch import Tensor
 
-from model.attention import SelfAttention
 from model.checkpoint import initial, load_model
 from model.config import CodecConfig, ModelConfig
-from model.dit import VideoDiT
-from model.groups import Groups, layout_of
+from model.network.attention import SelfAttention
+from model.network.dit import VideoDiT
+from model.network.groups import Groups, layout_of
+from model.network.rope import rotations
 from model.presets import preset
-from model.rope import rotations
 from model.shapes import tensor_shapes
 from tests.support.rotary import rotate
 

@@ -20,7 +20,7 @@ from model.codec.vae_config import vae_preset
 from model.codec.vae_file import Statistics, pack
 from model.data.worlds import make_clips
 from model.job import VideoShape
-from model.sources import ClipSource
+from model.training.sources import ClipSource
 
 MINI = replace(vae_preset("nano"), preset="custom", widths=(16,), latent_channels=8)
 PLAN = CodecPlan(num_steps=6, batch_size=2, crop=16, warmup_steps=2, statistics_clips=8, num_saves=2, image_share=0.4)

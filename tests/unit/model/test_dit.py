@@ -5,12 +5,12 @@ from dataclasses import replace
 import pytest
 import torch
 
-from model.attention import CrossAttention, SelfAttention
-from model.block import Context
 from model.checkpoint import initial, load_model
 from model.config import CodecConfig, ModelConfig
-from model.dit import VideoDiT, patchify, unpatchify
-from model.groups import layout_of
+from model.network.attention import CrossAttention, SelfAttention
+from model.network.block import Context
+from model.network.dit import VideoDiT, patchify, unpatchify
+from model.network.groups import layout_of
 from model.presets import PRESETS, preset
 from model.shapes import tensor_shapes
 

@@ -9,9 +9,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from model.compiled import compile_blocks
 from model.config import CodecConfig, ModelConfig
-from model.dit import VideoDiT
+from model.network.compiled import compile_blocks
+from model.network.dit import VideoDiT
 from model.presets import preset
 
 MINI = replace(

@@ -11,11 +11,11 @@ from model.config import CodecConfig
 from model.data.worlds import make_clips, make_scenes
 from model.denoiser import Denoiser
 from model.evaluate.probe_states import diffusion_features, jepa_features, pixels, probe_table
-from model.jepa import Jepa, features, spread
-from model.jepa_train import JepaStep, train_jepa
 from model.job import TrainJob, VideoShape
+from model.network.jepa import Jepa, features, spread
+from model.network.tokens import tokens_after
 from model.presets import preset
-from model.tokens import tokens_after
+from model.training.jepa_train import JepaStep, train_jepa
 
 SHAPE = VideoShape(num_frames=4, height=16, width=16)
 MINI = replace(preset("nano"), preset="custom", width=48, num_layers=2, num_heads=2, codec=CodecConfig(factor=4))

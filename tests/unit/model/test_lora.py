@@ -9,15 +9,15 @@ import torch
 from model.checkpoint import initial, load_model, read, to_numpy
 from model.config import CodecConfig
 from model.data.worlds import make_clips
-from model.feed import Feed
 from model.job import TrainJob, VideoShape
-from model.lora import Adapters
-from model.lora_file import LoraConfig, adapter_shapes, merge, merged, read_adapters
-from model.plan import FitPlan
 from model.presets import preset
-from model.sources import ClipSource
 from model.train import train_inner
-from model.trainer import Trainer
+from model.training.feed import Feed
+from model.training.lora import Adapters
+from model.training.lora_file import LoraConfig, adapter_shapes, merge, merged, read_adapters
+from model.training.plan import FitPlan
+from model.training.sources import ClipSource
+from model.training.trainer import Trainer
 
 MINI = replace(preset("nano"), preset="custom", width=48, num_layers=2, num_heads=2, codec=CodecConfig(factor=2))
 CLIPS = make_clips(num_clips=6, seed=0, shape=VideoShape(num_frames=3, height=8, width=8))

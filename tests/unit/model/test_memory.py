@@ -9,14 +9,14 @@ from torch.profiler import ProfilerActivity, profile
 
 from model.checkpoint import initial
 from model.data.worlds import make_clips
-from model.feed import Feed
 from model.job import TrainJob, VideoShape
-from model.memory import TOLERANCE, DoesNotFit, Load, advising, check_fits, estimate, free_bytes
-from model.plan import FitPlan
 from model.presets import preset
-from model.sources import ClipSource
 from model.train import train_inner
-from model.trainer import Trainer
+from model.training.feed import Feed
+from model.training.memory import TOLERANCE, DoesNotFit, Load, advising, check_fits, estimate, free_bytes
+from model.training.plan import FitPlan
+from model.training.sources import ClipSource
+from model.training.trainer import Trainer
 
 CLIPS = make_clips(num_clips=8, seed=0, shape=VideoShape(num_frames=8, height=32, width=32))
 
@@ -79,7 +79,7 @@ def test_an_allocation_that_fails_becomes_advice() -> None:
 
 
 def test_training_checks_memory_before_the_first_step(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("model.memory.free_bytes", lambda device: 1_000_000)
+    monkeypatch.setattr("model.training.memory.free_bytes", lambda device: 1_000_000)
     with pytest.raises(DoesNotFit, match="preset nano needs"):
         train_inner(initial("nano", 0), CLIPS, TrainJob(num_steps=1, seed=0))
     with pytest.raises(DoesNotFit, match="preset nano needs"):

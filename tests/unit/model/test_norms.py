@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from model.norms import Turn, modulated, normed
+from model.network.norms import Turn, modulated, normed
 from tests.support.rotary import rotate
 
 

@@ -8,10 +8,10 @@ import pytest
 import torch
 from torch import Tensor
 
-from model import attention
 from model.config import CodecConfig, ModelConfig
-from model.dit import VideoDiT
-from model.packing import answer_packed
+from model.network import attention
+from model.network.dit import VideoDiT
+from model.network.packing import answer_packed
 from model.presets import preset
 
 MINI = replace(

@@ -13,15 +13,15 @@ import pytest
 from model.checkpoint import initial, read
 from model.config import CodecConfig
 from model.data.worlds import make_clips
-from model.feed import Feed
-from model.fit import Habits, Progress, fit
 from model.job import TrainJob, VideoShape
-from model.parallel import Group
-from model.plan import FitPlan
 from model.presets import preset
-from model.sources import ClipSource
 from model.train import train_inner
-from model.trainer import Trainer
+from model.training.feed import Feed
+from model.training.fit import Habits, Progress, fit
+from model.training.parallel import Group
+from model.training.plan import FitPlan
+from model.training.sources import ClipSource
+from model.training.trainer import Trainer
 
 MINI = replace(preset("nano"), preset="custom", width=48, num_layers=2, num_heads=2, codec=CodecConfig(factor=2))
 FEED = Feed(

@@ -14,13 +14,13 @@ from model.codec import build_codec
 from model.codec.learned import VaeCodec
 from model.data.ingest import IngestSettings, ingest
 from model.data.latents import prepare_folder
-from model.feed import Feed
-from model.plan import FitPlan
 from model.presets import preset
-from model.runs import feed_of
-from model.sources import FolderSource, PreparedSource
 from model.text import build_text_encoder
-from model.trainer import Trainer
+from model.training.feed import Feed
+from model.training.plan import FitPlan
+from model.training.runs import feed_of
+from model.training.sources import FolderSource, PreparedSource
+from model.training.trainer import Trainer
 from tests.support.films import sliding, write_film
 from tests.support.random_codec import random_vae_file
 

@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from model.rope import axis_pairs, landmarks, rotations
+from model.network.rope import axis_pairs, landmarks, rotations
 from tests.support.rotary import rotate
 
 

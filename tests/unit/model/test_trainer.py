@@ -15,17 +15,17 @@ import torch
 from model.checkpoint import from_numpy, initial, read, to_numpy
 from model.config import CodecConfig
 from model.data.worlds import make_clips
-from model.ema import Ema
-from model.feed import Feed, generator
-from model.fit import Habits, Progress, fit
 from model.job import VideoShape
-from model.plan import FitPlan
 from model.presets import preset
-from model.rotation import Rotation
-from model.run_state import RunState
-from model.sources import ClipSource, WorldSource
-from model.step import TrainingDiverged
-from model.trainer import Trainer
+from model.training.ema import Ema
+from model.training.feed import Feed, generator
+from model.training.fit import Habits, Progress, fit
+from model.training.plan import FitPlan
+from model.training.rotation import Rotation
+from model.training.run_state import RunState
+from model.training.sources import ClipSource, WorldSource
+from model.training.step import TrainingDiverged
+from model.training.trainer import Trainer
 
 MINI = replace(preset("nano"), preset="custom", width=48, num_layers=2, num_heads=2, codec=CodecConfig(factor=2))
 START = initial(MINI, seed=0)

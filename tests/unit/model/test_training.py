@@ -12,10 +12,10 @@ from model.config import CodecConfig
 from model.data.worlds import make_clips
 from model.evaluate.heldout import heldout_loss, paired_losses
 from model.job import TrainJob, VideoShape
-from model.optimizer import build_optimizer, load_moments, save_moments
 from model.presets import preset
 from model.sample import sample
 from model.train import Step, TrainingDiverged, train_inner
+from model.training.optimizer import build_optimizer, load_moments, save_moments
 
 SHAPE = VideoShape(num_frames=3, height=8, width=8)
 MINI = replace(preset("nano"), preset="custom", width=48, num_layers=2, num_heads=2, codec=CodecConfig(factor=2))

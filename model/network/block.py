@@ -18,10 +18,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from model.attention import CrossAttention, SelfAttention
 from model.config import ModelConfig
-from model.groups import Groups
-from model.norms import EPS, modulated
+from model.network.attention import CrossAttention, SelfAttention
+from model.network.groups import Groups
+from model.network.norms import EPS, modulated
 from model.shapes import num_modulations
 
 

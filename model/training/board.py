@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from model.fit import Progress
+from model.training.fit import Progress
 
 
 class Board:

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from model.dit import VideoDiT
+from model.network.dit import VideoDiT
 
 
 def tokens_after(

@@ -13,12 +13,12 @@ from torch import nn
 from model.checkpoint import from_numpy, load_model
 from model.data.clips import Clips
 from model.denoiser import Denoiser, Prepared
-from model.ema import Ema
-from model.jepa import COLLAPSED, Jepa, features, spread
 from model.job import TrainJob
 from model.masks import draw
-from model.optimizer import build_optimizer
-from model.step import TrainingDiverged
+from model.network.jepa import COLLAPSED, Jepa, features, spread
+from model.training.ema import Ema
+from model.training.optimizer import build_optimizer
+from model.training.step import TrainingDiverged
 
 
 @dataclass(frozen=True, kw_only=True)

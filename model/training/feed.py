@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from model.sources import Source
+from model.training.sources import Source
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model.config import ModelConfig
-from model.optimizer import Moments
-from model.plan import FitPlan
 from model.tensorfile import decode, encode
+from model.training.optimizer import Moments
+from model.training.plan import FitPlan
 
 FORMAT = "tenwings-run/1"
 Arrays = dict[str, NDArray[np.float32]]

@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from torch import nn
 
 from model.job import TrainJob
-from model.parallel import like, whole
 from model.tensorfile import decode, encode
+from model.training.parallel import like, whole
 
 FORMAT = "tenwings-optimizer/1"
 _MOMENTS = ("exp_avg", "exp_avg_sq")

@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from model.config import ModelConfig
-from model.rope import Grid, rotations
+from model.network.rope import Grid, rotations
 
 Window = tuple[int, int]
 Grids = tuple[Grid, ...]

@@ -10,12 +10,12 @@ from pathlib import Path
 from model.data.clips import Clips
 from model.denoiser import Prepared
 from model.evaluate.heldout import heldout_loss_of
-from model.feed import Feed
-from model.parallel import Group, join_group
-from model.plan import FitPlan
-from model.rotation import ADAPTERS, EMA, MODEL, STATE, Rotation
-from model.step import Step, TrainingDiverged
-from model.trainer import Trainer
+from model.training.feed import Feed
+from model.training.parallel import Group, join_group
+from model.training.plan import FitPlan
+from model.training.rotation import ADAPTERS, EMA, MODEL, STATE, Rotation
+from model.training.step import Step, TrainingDiverged
+from model.training.trainer import Trainer
 
 HELDOUT_SEED = 20_240_101
 """Of the draws that held-out clips are scored on: the same for every run and step."""

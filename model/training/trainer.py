@@ -19,17 +19,17 @@ from model.checkpoint import from_numpy, load_model, read
 from model.config import ModelConfig
 from model.data.clips import Clips
 from model.denoiser import Denoiser, Prepared
-from model.ema import Ema
-from model.feed import Feed, generator
-from model.lora import Adapters
-from model.lora_file import merged, write_adapters
-from model.memory import Load, advising, check_fits, num_tokens
-from model.optimizer import build_optimizer, moments_of, set_moments
-from model.parallel import Group, join_group, like, shard, whole
-from model.plan import FitPlan
-from model.run_state import Arrays, RunState
-from model.sources import Source
-from model.step import Step, optimizer_step
+from model.training.ema import Ema
+from model.training.feed import Feed, generator
+from model.training.lora import Adapters
+from model.training.lora_file import merged, write_adapters
+from model.training.memory import Load, advising, check_fits, num_tokens
+from model.training.optimizer import build_optimizer, moments_of, set_moments
+from model.training.parallel import Group, join_group, like, shard, whole
+from model.training.plan import FitPlan
+from model.training.run_state import Arrays, RunState
+from model.training.sources import Source
+from model.training.step import Step, optimizer_step
 
 
 class Trainer:

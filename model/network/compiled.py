@@ -7,8 +7,8 @@ number of distinct group lengths (window attention at ragged edges), and a chang
 
 from __future__ import annotations
 
-from model.block import Block
-from model.dit import VideoDiT
+from model.network.block import Block
+from model.network.dit import VideoDiT
 
 
 def compile_blocks(model: VideoDiT, *, backend: str = "inductor") -> None:

@@ -15,8 +15,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.attention.varlen import varlen_attn
 
-from model.groups import Groups
-from model.norms import normed
+from model.network.groups import Groups
+from model.network.norms import normed
 
 
 class SelfAttention(nn.Module):

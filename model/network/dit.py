@@ -27,10 +27,10 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
-from model.block import Block, Context, Final, mlp
 from model.config import ModelConfig
-from model.groups import Grids, Layout, layout_of
-from model.rope import Grid, landmarks
+from model.network.block import Block, Context, Final, mlp
+from model.network.groups import Grids, Layout, layout_of
+from model.network.rope import Grid, landmarks
 from model.shapes import TIME_FEATURES, num_modulations
 
 

@@ -19,16 +19,16 @@ from model.checkpoint import initial, read
 from model.codec import find_codec
 from model.config import ModelConfig
 from model.data.clips import Clips
-from model.feed import Feed
-from model.fit import Habits, Progress, fit, steps_within
 from model.job import VideoShape, parse_tasks
-from model.parallel import Group, join_group
-from model.plan import FitPlan
 from model.presets import preset
-from model.rotation import STATE, Rotation
-from model.run_state import RunState
-from model.sources import FolderSource, PreparedSource, Source, WorldSource
 from model.text.learned import text_config
+from model.training.feed import Feed
+from model.training.fit import Habits, Progress, fit, steps_within
+from model.training.parallel import Group, join_group
+from model.training.plan import FitPlan
+from model.training.rotation import STATE, Rotation
+from model.training.run_state import RunState
+from model.training.sources import FolderSource, PreparedSource, Source, WorldSource
 
 WORLDS = "worlds"
 """The name of the procedural worlds where a dataset folder may stand."""

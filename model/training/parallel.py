@@ -14,7 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from model.dit import VideoDiT
+from model.network.dit import VideoDiT
 
 
 @dataclass(frozen=True, kw_only=True)

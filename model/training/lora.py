@@ -12,8 +12,8 @@ import torch
 import torch.nn.functional as F  # noqa: N812 (torch's own habit)
 from torch import Tensor, nn
 
-from model.dit import VideoDiT
-from model.lora_file import Arrays, LoraConfig, new_adapters
+from model.network.dit import VideoDiT
+from model.training.lora_file import Arrays, LoraConfig, new_adapters
 
 
 class Adapters(nn.Module):

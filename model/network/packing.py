@@ -19,8 +19,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from model.dit import VideoDiT, patchify, unpatchify
-from model.rope import Grid
+from model.network.dit import VideoDiT, patchify, unpatchify
+from model.network.rope import Grid
 
 
 def answer_packed(

@@ -7,7 +7,7 @@ import math
 from dataclasses import asdict, dataclass
 
 from model.job import TrainJob
-from model.lora_file import LoraConfig
+from model.training.lora_file import LoraConfig
 
 DECAYS = ("cosine", "constant")
 

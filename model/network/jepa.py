@@ -22,10 +22,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from model.denoiser import Prepared
-from model.dit import VideoDiT
 from model.masks import Mask
-from model.rope import Grid, landmarks
-from model.tokens import tokens_after
+from model.network.dit import VideoDiT
+from model.network.rope import Grid, landmarks
+from model.network.tokens import tokens_after
 
 COLLAPSED = 0.05
 """A spread below this means that all clips have nearly the same features; independent ones have 1."""

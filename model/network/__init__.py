@@ -1,0 +1,1 @@
+"""The video transformer: attention kinds, blocks, positions, packing, compilation."""
