@@ -1,5 +1,5 @@
-"""How many slots of the worlds' captions a captioner gets right after some minutes of training on a CPU; the text encoder
-against the hash codes; whether the prompt expander drops anything; seconds a clip.
+"""Slots of the worlds' captions that a captioner gets right after some minutes of training on a CPU; the learned text
+encoder beside the hash codes; whether the prompt expander drops anything; seconds a clip.
 
 python benchmarks/captioner.py                trains for 10 minutes at most (8 captioner, 1.5 encoder), then tables
 python benchmarks/captioner.py --minutes 4    less for the captioner
@@ -18,6 +18,7 @@ import sys
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -202,11 +203,7 @@ def _trained(done: Fit) -> str:
 
 def _curve(done: Fit, points: int = 10) -> tuple[tuple[int, float], ...]:
     ends = np.linspace(0, len(done.losses), points + 1).astype(int)
-    return tuple(
-        (int(last), float(np.mean(done.losses[first:last])))
-        for first, last in zip(ends, ends[1:], strict=False)
-        if last > first
-    )
+    return tuple((int(last), float(np.mean(done.losses[first:last]))) for first, last in pairwise(ends) if last > first)
 
 
 def _tell(line: str) -> None:

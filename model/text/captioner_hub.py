@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from model.text.caption import Caption, check_frames
-from model.text.hub import open_model, transformers
+from model.text.hub import check_folder, open_model, transformers
 
 _QUESTION = (
     "These are frames of one video in order. Describe it in one sentence: what is seen, how it moves, the camera."
@@ -53,6 +53,7 @@ class HubCaptioner:
 
     @cached_property
     def _processor(self) -> Any:
+        check_folder(self._folder, "a vision-language model")
         build, what = transformers().AutoProcessor.from_pretrained, f"an image and text processor in {self._folder}"
         try:
             processor = build(self._folder, local_files_only=True, trust_remote_code=False)

@@ -102,8 +102,8 @@ class ClipReader(nn.Module):
         self.eye = _eye(config.channels)
         self.point = nn.Conv2d(last, 1 + _COLOURS + _SHAPES + 2, 1)
         self.gather = nn.Linear(2 * (2 * last + 3 * _KINDS), config.width)
-        self.start = nn.Parameter(torch.zeros(1, 1, config.width))
         self.blocks = nn.ModuleList(Block(config.width, config.num_heads) for _ in range(config.num_layers))
+        self.read = nn.Linear(NUM_LOOKS * config.width, config.width)
         self.norm = nn.RMSNorm(config.width, eps=1e-6)
         self.heads = SlotHeads(config.width)
         axis = torch.arange(GRID, dtype=torch.float32)
@@ -117,12 +117,12 @@ class ClipReader(nn.Module):
         things_ND = self._things(colour, shape, offset.sigmoid())
         what_ND = torch.cat([seen_NCGG.mean((2, 3)), seen_NCGG.amax((2, 3)), things_ND], dim=1)
         what_BTD = torch.unflatten(what_ND, 0, frames_BTCHW.shape[:2])
-        change = torch.diff(what_BTD, dim=1, prepend=what_BTD[:, :1])
-        tokens_BTD = self.gather(torch.cat([what_BTD, change], dim=2))
-        tokens = torch.cat([self.start.expand(len(tokens_BTD), 1, -1), tokens_BTD], dim=1)
+        # A thing moves little from look to look; per clip its way is as large as its place.
+        change = (NUM_LOOKS - 1) * torch.diff(what_BTD, dim=1, prepend=what_BTD[:, :1])
+        tokens = self.gather(torch.cat([what_BTD, change], dim=2))
         for block in self.blocks:
             tokens = block(tokens)
-        features = self.norm(tokens[:, 0])
+        features = self.norm(nn.functional.gelu(self.read(tokens.flatten(1))))
         return Sight(features_BD=features, colour_NCGG=colour, shape_NCGG=shape, offset_NCGG=offset.sigmoid())
 
     def _things(self, colour: Tensor, shape: Tensor, offset: Tensor) -> Tensor:

@@ -26,9 +26,8 @@ def open_model(build: Callable[..., Any], folder: Path, what: str) -> Any:
 
     Raises ValueError where the folder cannot serve or lacks a tensor: the library would draw that at random.
     """
-    if not (folder / "config.json").is_file():
-        raise ValueError(f"expected a folder with config.json, weights and tokenizer of {what} at {folder}")
     options = {"local_files_only": True, "use_safetensors": True, "trust_remote_code": False, "dtype": "float32"}
+    check_folder(folder, what)
     try:
         model, found = build(folder, output_loading_info=True, **options)
     except (OSError, ValueError, KeyError, RuntimeError) as error:
@@ -38,8 +37,15 @@ def open_model(build: Callable[..., Any], folder: Path, what: str) -> Any:
     return model.eval()
 
 
+def check_folder(folder: Path, what: str) -> None:
+    """Raise ValueError unless there is a model's folder: the library would take another name for one of its hub."""
+    if not (folder / "config.json").is_file():
+        raise ValueError(f"expected a folder with config.json, weights and tokenizer of {what} at {folder}")
+
+
 def open_tokenizer(folder: Path) -> Any:
-    """Load a tokenizer or processor that pads on the right. Raises ValueError where the folder has none."""
+    """Load a tokenizer that pads on the right. Raises ValueError where the folder has none."""
+    check_folder(folder, "a tokenizer's model")
     try:
         tokenizer = transformers().AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
     except (OSError, ValueError, KeyError, TypeError) as error:

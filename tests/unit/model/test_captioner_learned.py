@@ -110,15 +110,15 @@ def _without_a_tensor(data: bytes) -> bytes:
     from model.tensorfile import decode, encode
 
     tensors, metadata = decode(data)
-    return encode({name: array for name, array in tensors.items() if name != "start"}, metadata)
+    return encode({name: array for name, array in tensors.items() if name != "read.bias"}, metadata)
 
 
 def test_training_is_the_same_twice_and_learns(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(captioner_training, "BATCH", 4)
-    plan = FitPlan(num_steps=5, learning_rate=3e-3, seed=2)
+    plan = FitPlan(num_steps=12, learning_rate=3e-3, seed=2)
     (first, fitted), (second, _) = (train_captioner(NANO, plan) for _ in range(2))
     assert save_captioner(first) == save_captioner(second)
-    assert fitted.losses[-1] < fitted.losses[0]
+    assert sum(fitted.losses[-4:]) < sum(fitted.losses[:4])
 
 
 def test_scores_count_a_missing_slot_as_wrong_and_stand_beside_the_majority() -> None:
