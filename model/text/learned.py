@@ -12,6 +12,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Final
 
 import torch
@@ -95,7 +96,7 @@ class LearnedTextEncoder:
             raise ValueError(f"max_tokens must be at least 2, got {max_tokens}")
         self._module, self._max_tokens = module.eval(), max_tokens
 
-    @property
+    @cached_property
     def digest(self) -> str:
         part = hashlib.sha256(save_encoder(self._module)).hexdigest()
         return hashlib.sha256(f"tenwings learned text 1: {part} x {self._max_tokens}".encode()).hexdigest()
