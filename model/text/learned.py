@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Final
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -25,6 +26,7 @@ from model.text.byte_grid import EMPTY, NUM_CODES, ROW_BYTES, byte_grid
 from model.text.part_file import load_into, read_config, save
 
 FORMAT = "tenwings-text-encoder/1"
+_BATCH = 256
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -103,9 +105,12 @@ class LearnedTextEncoder:
 
     def encode(self, prompts: Sequence[str]) -> EncodedText:
         grid = byte_grid(prompts, self._max_tokens)
+        tokens = np.zeros((*grid.shape[:2], self._module.config.width), np.float32)
         with torch.inference_mode():
-            tokens = self._module(torch.tensor(grid))
-        return EncodedText(tokens=tokens.numpy(), mask=grid[..., 0] != EMPTY)
+            for start in range(0, len(grid), _BATCH):
+                rows = slice(start, start + _BATCH)
+                tokens[rows] = self._module(torch.tensor(grid[rows])).numpy()
+        return EncodedText(tokens=tokens, mask=grid[..., 0] != EMPTY)
 
 
 def save_encoder(module: ByteTransformer) -> bytes:

@@ -52,6 +52,10 @@ def test_the_empty_prompt_has_one_token_and_tokens_do_not_depend_on_the_batch(mo
     np.testing.assert_allclose((encoded.tokens[encoded.mask] ** 2).mean(1), 1, atol=0.02)
 
 
+def test_no_prompts_are_no_rows(module: ByteTransformer) -> None:
+    assert _encode(module).tokens.shape == (0, 8, 64)
+
+
 def test_spelling_and_order_change_what_is_said(module: ByteTransformer) -> None:
     tokens = _encode(module, "red ball", "red wall", "ball red").tokens
     assert not np.allclose(tokens[0, 2], tokens[1, 2], atol=1e-2)
