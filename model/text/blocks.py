@@ -50,7 +50,7 @@ def rotated(x_BANF: Tensor) -> Tensor:
 
 
 def initialise(module: nn.Module, seed: int) -> None:
-    """Draw every matrix from `seed` alone: normal of deviation 0.02, residual outputs at zero, norms at one."""
+    """Draw every matrix from `seed` alone so that variance is kept on the way; residual outputs start at zero."""
     generator = torch.Generator().manual_seed(seed)
     for name, parameter in module.named_parameters():
         with torch.no_grad():
@@ -61,4 +61,4 @@ def initialise(module: nn.Module, seed: int) -> None:
             elif parameter.ndim > 2:
                 parameter.normal_(0.0, (2.0 / parameter[0].numel()) ** 0.5, generator=generator)
             else:
-                parameter.normal_(0.0, min(0.02, parameter.shape[1] ** -0.5), generator=generator)
+                parameter.normal_(0.0, parameter.shape[1] ** -0.5, generator=generator)

@@ -27,7 +27,7 @@ from model.text.slot_heads import SlotHeads, slot_targets
 from model.text.slots import random_slots
 from model.text.wordings import reworded
 
-BATCH = 64
+BATCH = 32
 _TOKENS = 32
 """Tokens of a training prompt at most; the trained encoder takes any number."""
 _HIDE = 0.15
