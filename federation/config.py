@@ -15,6 +15,7 @@ from typing import Any
 
 from federation.outer import OUTER_RULES
 from model.job import parse_tasks
+from model.training.lora_file import LoraConfig
 from node.errors import ConfigError
 from node.records import canonical_json
 
@@ -58,6 +59,10 @@ class InnerSpec:
     weight_decay: Decimal = Decimal("0.01")
     tasks: str = "unconditional"
     """Masks that batches are drawn with: names and weights, such as `predict:2,unconditional`."""
+    lora_rank: int = 0
+    """Train and hand in low-rank adapters of this rank; 0 trains the weights and hands in a sparse update."""
+    lora_alpha: Decimal = Decimal(16)
+    """Adapters change a matrix by alpha / rank times their product."""
 
     def __post_init__(self) -> None:
         self.task_weights()
@@ -66,6 +71,13 @@ class InnerSpec:
         _between("inner.warmup_steps", self.warmup_steps, 0, 10_000)
         _between("inner.learning_rate", self.learning_rate, Decimal("0.0000001"), Decimal(1))
         _between("inner.weight_decay", self.weight_decay, Decimal(0), Decimal(1))
+        _between("inner.lora_rank", self.lora_rank, 0, 1024)
+        _between("inner.lora_alpha", self.lora_alpha, Decimal("0.001"), Decimal(1024))
+
+    @property
+    def lora(self) -> LoraConfig | None:
+        """The adapters that trainers train; None where they train the weights."""
+        return LoraConfig(rank=self.lora_rank, alpha=float(self.lora_alpha)) if self.lora_rank else None
 
     def task_weights(self) -> tuple[tuple[str, float], ...]:
         """`tasks` as names with positive weights. Raises ConfigError."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from flwr.serverapp import Grid
@@ -13,6 +14,7 @@ from federation.config import RunSpec
 from federation.gate import Refused
 from federation.journal import Journal
 from federation.messages import HeldoutTask
+from federation.payload import Payload, payload_of
 from model.checkpoint import Checkpoint, Tensors, read
 from node.errors import TenWingsError
 from node.ports import ContentStore, Ledger
@@ -106,9 +108,10 @@ class RoundContext:
     def number(self) -> int:
         return self.run.head_round + 1
 
-    @property
-    def shapes(self) -> dict[str, tuple[int, ...]]:
-        return {name: tensor.shape for name, tensor in self.base.tensors.items()}
+    @cached_property
+    def payload(self) -> Payload:
+        """How this round's updates are written."""
+        return payload_of(self.spec, self.base)
 
     def tell(self, event: str, **details: Any) -> None:
         """Report progress of this round."""

@@ -10,9 +10,10 @@ from collections.abc import Callable, Mapping, Sequence
 
 from federation.aggregate import update_norm
 from federation.config import RunSpec
-from federation.gate import Refused, check_member, check_receipt, check_sheet_covers, check_update, outside_norm
+from federation.gate import Refused, check_member, check_receipt, check_sheet_covers, outside_norm
 from federation.merit import epoch_leaves
 from federation.outcome import Outcome, RoundInputs, outcome, round_reward
+from federation.payload import payload_of
 from federation.receipts import check_sheet
 from federation.scoring import scoring_seed
 from model.checkpoint import Checkpoint, read
@@ -94,7 +95,7 @@ def gather(ledger: Ledger, fetch: Fetch, record: RoundRecord) -> RoundInputs:
     """Everything that decides the round, each piece checked. Raises Mismatch."""
     _each_once("receipts", [s.receipt.account for s in record.receipts])
     spec, base = _spec(fetch, record.spec_cid), _checkpoint(fetch, record.base_cid)
-    shapes = {name: tensor.shape for name, tensor in base.tensors.items()}
+    payload = payload_of(spec, base)
     updates = {}
     for signed in record.receipts:
         account = signed.receipt.account
@@ -110,7 +111,7 @@ def gather(ledger: Ledger, fetch: Fetch, record: RoundRecord) -> RoundInputs:
                 spec_cid=record.spec_cid,
                 base_cid=record.base_cid,
             )
-            updates[account] = check_update(fetch_as(fetch, signed.update_cid, subject), shapes, spec.wire.top_k)
+            updates[account] = payload.read(fetch_as(fetch, signed.update_cid, subject))
         except Mismatch:
             raise
         except Refused as refused:

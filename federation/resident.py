@@ -8,25 +8,24 @@ refused.
 from __future__ import annotations
 
 import hashlib
-import json
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from federation import replay
 from federation.config import RunSpec
-from federation.feedback import FeedbackFile
 from federation.frozen_parts import fetch_parts
-from federation.gate import Refused, check_receipt, check_update, parse_receipt
+from federation.gate import Refused, check_receipt, parse_receipt
 from federation.messages import CosignTask, EpochTask, HeldoutTask, ScoreTask, Task, TrainTask, task_to_json
 from federation.outer import outer_rule
-from federation.pseudo_gradient import pseudo_gradient
+from federation.payload import Payload, payload_of
 from federation.receipts import sign_receipt, sign_sheet
 from federation.scoring import paired_score, scoring_seed, seed_to_int, to_micro
-from federation.wire import max_payload_bytes
-from model.checkpoint import Checkpoint, Tensors, from_numpy, read
+from federation.trainer_files import Lease, TrainerFiles
+from model.checkpoint import Checkpoint, from_numpy, read
 from model.data.clips import Clips, concatenate
 from model.data.shards import unpack
 from model.evaluate.heldout import heldout_loss, paired_losses
@@ -81,24 +80,25 @@ class Resident:
     def train(self, task: TrainTask) -> Reply:
         """Inner steps on the leased shards; the update goes to IPFS, the signed receipt into the reply."""
         run, spec = self._run(task.run_id, task.spec_cid, task.base_cid)
-        lease = _Lease.of(self.folder, task)
+        files = TrainerFiles(folder=self.folder, run_id=run.run_id, spec=spec)
+        lease = Lease.of(self.folder, task)
         if (earlier := lease.answered()) is not None:
-            self.store.put(self._feedback(run, spec).last_payload())
+            self.store.put(files.last_payload())
             return earlier
         base = read(self._get(task.base_cid))
         clips = concatenate([self._shard(cid) for cid in task.shards])
-        moments = self.folder / f"optimizer-{run.run_id}.bin"
+        moments = files.moments()
         result = train_inner(
             self._get(task.base_cid),
             clips,
-            train_job(spec, task, self.identity.address, first=not moments.exists()),
-            optimizer_state=moments.read_bytes() if moments.exists() else None,
+            train_job(spec, task, self.identity.address, first=moments is None),
+            optimizer_state=moments,
             out_of_time=lambda: self.clock() > task.deadline - 1,
+            lora=spec.inner.lora,
         )
-        difference = pseudo_gradient(base.tensors, read(result.end_state).tensors)
-        payload = self._compress(run, spec, task.round, difference)
-        update_cid = self.store.put(payload)
-        _replace_file(moments, result.optimizer_state)
+        counted = partial(self._counted, run)
+        update_cid = self.store.put(files.payload(task.round, base, result, was_counted=counted))
+        files.keep_moments(result.optimizer_state)
         receipt = Receipt(
             run_id=run.run_id,
             round=task.round,
@@ -113,16 +113,6 @@ class Resident:
         )
         signed = sign_receipt(self.identity, self.ledger.domain("TrainingRuns"), receipt, update_cid)
         return lease.answer({"receipt": to_json(signed)})
-
-    def _feedback(self, run: RunState, spec: RunSpec) -> FeedbackFile:
-        return FeedbackFile(path=self.folder / f"feedback-{run.run_id}.bin", wire=spec.wire)
-
-    def _compress(self, run: RunState, spec: RunSpec, round_number: int, difference: Tensors) -> bytes:
-        return self._feedback(run, spec).compress(
-            difference,
-            round_number=round_number,
-            was_counted=lambda number, digest: self._counted(run, number, digest),
-        )
 
     def _counted(self, run: RunState, round_number: int, update_digest: bytes) -> bool:
         """Did the update we sent in that round enter its commit?"""
@@ -139,8 +129,8 @@ class Resident:
         run, spec = self._run(task.run_id, task.spec_cid, task.base_cid)
         receipts = [parse_receipt(raw) for raw in task.receipts]
         base = read(self._get(task.base_cid))
-        weight = float(spec.outer.alpha) / len(receipts)
-        candidates = [self._candidate(spec, base, task, signed, weight) for signed in receipts]
+        payload, weight = payload_of(spec, base), float(spec.outer.alpha) / len(receipts)
+        candidates = [self._candidate(spec, base, payload, task, signed, weight) for signed in receipts]
         seed = scoring_seed(self.ledger.block_at(task.seed_block_number).hash, receipts)
         losses = paired_losses(
             self._get(task.base_cid),
@@ -166,7 +156,7 @@ class Resident:
         return {"sheet": to_json(sign_sheet(self.identity, self.ledger.domain("TrainingRuns"), sheet, cid))}
 
     def _candidate(
-        self, spec: RunSpec, base: Checkpoint, task: ScoreTask, signed: SignedReceipt, weight: float
+        self, spec: RunSpec, base: Checkpoint, payload: Payload, task: ScoreTask, signed: SignedReceipt, weight: float
     ) -> bytes:
         """The base with one update applied by its share of the mean; a receipt that does not hold is refused."""
         check_receipt(
@@ -178,9 +168,7 @@ class Resident:
             spec_cid=task.spec_cid,
             base_cid=task.base_cid,
         )
-        shapes = {name: tensor.shape for name, tensor in base.tensors.items()}
-        limit = max_payload_bytes(shapes, top_k=spec.wire.top_k)
-        update = check_update(self.store.get(signed.update_cid, max_bytes=limit), shapes, spec.wire.top_k)
+        update = payload.read(self.store.get(signed.update_cid, max_bytes=payload.max_bytes))
         stepped = outer_rule(spec.outer.strategy)(base.tensors, update, weight)
         return from_numpy(stepped, base.config)
 
@@ -266,31 +254,6 @@ class Resident:
         return self._bytes[cid]
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Lease:
-    """A train task and its answer on disk: asked twice for the same work, a node hands in the same update."""
-
-    path: Path
-    key: list[Any]
-
-    @classmethod
-    def of(cls, folder: Path, task: TrainTask) -> _Lease:
-        key = [task.run_id, task.round, task.spec_cid, task.base_cid, *task.shards]
-        return cls(path=folder / f"lease-{task.run_id}.json", key=key)
-
-    def answered(self) -> Reply | None:
-        """The reply that was given to this very lease before."""
-        try:
-            saved = json.loads(self.path.read_bytes())
-        except (FileNotFoundError, ValueError):
-            return None
-        return dict(saved["reply"]) if saved["lease"] == self.key else None
-
-    def answer(self, reply: Reply) -> Reply:
-        _replace_file(self.path, json.dumps({"lease": self.key, "reply": reply}).encode())
-        return reply
-
-
 def train_job(spec: RunSpec, task: TrainTask, account: Address, *, first: bool) -> TrainJob:
     """The inner loop's settings; the seed is the account's own for this round, the warm-up is for its first."""
     text = f"tenwings inner {task.run_id} {task.round} {account}"
@@ -303,9 +266,3 @@ def train_job(spec: RunSpec, task: TrainTask, account: Address, *, first: bool) 
         tasks=spec.inner.task_weights(),
         seed=seed_to_int(hashlib.sha256(text.encode()).digest()),
     )
-
-
-def _replace_file(path: Path, data: bytes) -> None:
-    draft = path.with_suffix(".draft")
-    draft.write_bytes(data)
-    draft.replace(path)

@@ -13,7 +13,8 @@ from federation.frozen_parts import model_config, part_cids
 from federation.network import federation_of
 from federation.server_app import progress_path
 from federation.superlink import Federation, RunValue, build_fab
-from model.checkpoint import initial
+from model.checkpoint import initial, read
+from model.config import ModelConfig
 from node import cid as cids
 from node.config import Home
 from node.errors import ConfigError, DaemonUnavailable, LedgerRefused
@@ -28,11 +29,21 @@ Event = Mapping[str, Any]
 
 
 def create_run(
-    home: Home, spec: RunSpec, dataset: Cid, *, quorum: int = 2, dispute_window_seconds: int = 2
+    home: Home,
+    spec: RunSpec,
+    dataset: Cid,
+    *,
+    start: bytes | None = None,
+    quorum: int = 2,
+    dispute_window_seconds: int = 2,
 ) -> RunState:
-    """Put the spec and the genesis checkpoint on IPFS, create the run on chain and fund its rewards."""
+    """Put the spec and the genesis checkpoint on IPFS, create the run on chain and fund its rewards.
+
+    `start` is a trained checkpoint to begin with; without one the genesis follows from the spec's seed. Raises
+    ConfigError for one of another configuration than the spec's.
+    """
     ledger, store = open_ledger(home, open_identity(home, COORDINATOR)), open_store(home, COORDINATOR)
-    genesis = initial(model_config(store, spec.model), spec.model.seed)
+    genesis = _genesis(model_config(store, spec.model), spec.model.seed, start)
     if ledger.artifact(cids.digest(dataset)) is None:
         raise ConfigError(f"expected a registered dataset, got {dataset}; `tenwings data add` registers one")
     _pin_dataset(store, dataset)
@@ -50,6 +61,18 @@ def create_run(
     run_id = ledger.create_run(params)
     ledger.fund(run_id, FUNDED_ROUNDS * spec.reward.per_round)
     return ledger.run(run_id)
+
+
+def _genesis(config: ModelConfig, seed: int, start: bytes | None) -> bytes:
+    if start is None:
+        return initial(config, seed)
+    try:
+        found = read(start).config
+    except ValueError as error:
+        raise ConfigError(f"--start: {error}") from error
+    if found != config:
+        raise ConfigError(f"--start: expected a checkpoint of the spec's configuration {config.to_json()}, got {found}")
+    return start
 
 
 def _pin_dataset(store: ContentStore, dataset: Cid) -> None:

@@ -10,9 +10,8 @@ from flwr.app import MessageType
 from federation.aggregate import update_norm
 from federation.coordinator import FETCH_SECONDS, RoundContext, RoundFailed
 from federation.exchange import Patience, exchange, longest_work
-from federation.gate import Refused, check_member, check_receipt, check_update, outside_norm, parse_receipt
+from federation.gate import Refused, check_member, check_receipt, outside_norm, parse_receipt
 from federation.messages import TrainTask
-from federation.wire import max_payload_bytes
 from node.errors import ContentCorrupt, ContentUnavailable
 from node.records import Address, Cid, DatasetManifest, Member, Role, shards_of
 from node.round_record import Refusal, SignedReceipt, refusal_from_json, to_json
@@ -116,15 +115,14 @@ def _admit_one(ctx: RoundContext, account: Address, raw: object) -> SignedReceip
         spec_cid=ctx.run.spec_cid,
         base_cid=ctx.run.head_cid,
     )
-    limit = max_payload_bytes(ctx.shapes, top_k=ctx.spec.wire.top_k)
     try:
-        data = store.get(signed.update_cid, timeout_seconds=FETCH_SECONDS, max_bytes=limit)
+        data = store.get(signed.update_cid, timeout_seconds=FETCH_SECONDS, max_bytes=ctx.payload.max_bytes)
     except ContentUnavailable as error:
         raise Refused("unavailable", str(error)) from error
     except ContentCorrupt as error:
         raise Refused("corrupt", str(error)) from error
     except ValueError as error:
         raise Refused("too-large", str(error)) from error
-    ctx.updates[account] = check_update(data, ctx.shapes, ctx.spec.wire.top_k)
+    ctx.updates[account] = ctx.payload.read(data)
     store.pin(signed.update_cid)
     return signed

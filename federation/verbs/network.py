@@ -61,6 +61,7 @@ def run_create(
     dataset: Annotated[str, typer.Option(help="CID of a registered dataset.")],
     spec: Annotated[Path | None, typer.Option(help="TOML file with the run spec.")] = None,
     settings: Annotated[list[str] | None, typer.Option("--set", help="SECTION.NAME=VALUE; may be repeated.")] = None,
+    start: Annotated[Path | None, typer.Option(help="Checkpoint to begin with (default: a new model).")] = None,
     codec: Annotated[Path | None, typer.Option(help="File of a frozen codec (default: pixels).")] = None,
     text: Annotated[Path | None, typer.Option(help="File of a frozen text encoder (default: hashed words).")] = None,
     quorum: Annotated[int, typer.Option(help="Evaluators that must co-sign a round.")] = 2,
@@ -79,7 +80,7 @@ def run_create(
     if codec or text:
         store = open_store(find_home(home), COORDINATOR)
         chosen = chosen.with_changes(put_parts(store, {"codec": codec, "text": text}))
-    run = create_run(find_home(home), chosen, cid, quorum=quorum)
+    run = create_run(find_home(home), chosen, cid, start=start.read_bytes() if start else None, quorum=quorum)
     Out(as_json=as_json).result(
         {"run": run.run_id, "spec": run.spec_cid, "genesis": run.head_cid},
         f"run {run.run_id}: spec {short(run.spec_cid)}, genesis {short(run.head_cid)}",

@@ -14,14 +14,17 @@ from federation.coordinator import RunStopped
 from federation.messages import TrainTask
 from federation.rounds import run_rounds
 from federation.wire import encode
-from model.checkpoint import read
+from model.checkpoint import initial, read
+from model.job import TrainJob
+from model.train import train_inner
+from model.training.lora_file import read_adapters
 from node.proofs import claim_proof
 from node.records import Cid, DatasetManifest, shards_of
 from node.round_record import RoundRecord
 from tests.support import faulty_worker
 from tests.support.faulty_worker import nan_update
 from tests.support.random_codec import random_vae_file
-from tests.support.twins import Network, replace_object
+from tests.support.twins import SMALL, Network, clips, replace_object
 
 
 @pytest.fixture
@@ -50,6 +53,24 @@ def test_a_run_on_a_frozen_codec_trains_on_its_latents_and_every_node_fetches_it
     head = read(network.store.get(network.ledger.run(network.run_id).head_cid))
     assert (head.config.codec.kind, head.config.patch_features) == ("vae", 16 * 2 * 2)
     assert [path.name for path in (tmp_path / "parts").iterdir()] == [head.config.codec.digest]
+    assert failing(network) == []
+
+
+def test_a_run_on_adapters_moves_the_head_by_updates_of_low_rank_and_passes_the_audit(tmp_path: Path) -> None:
+    started = train_inner(initial(SMALL, 0), clips(8, seed=7), TrainJob(num_steps=10, seed=1)).end_state
+    settings = {"inner.lora_rank": "4", "inner.num_steps": "3"}
+    network = Network(folder=tmp_path, settings=settings, genesis=started)
+
+    run_rounds(network.coordinator(), 2)
+
+    record, run = record_of(network, 2), network.ledger.run(network.run_id)
+    update = read_adapters(network.store.get(record.receipts[0].update_cid))
+    assert update.lora.rank == 4
+    assert record.heldout_loss_micro < record_of(network, 1).parent_heldout_loss_micro
+    genesis, head = (read(network.store.get(cid)).tensors for cid in (run.params.genesis_cid, run.head_cid))
+    changed = {name for name in head if not np.array_equal(head[name], genesis[name])}
+    assert changed
+    assert all(name.startswith("blocks.0.") and name.endswith(".weight") for name in changed)
     assert failing(network) == []
 
 

@@ -94,6 +94,10 @@ class Network:
     events: list[tuple[str, Mapping[str, Any]]] = field(default_factory=list)
     codec_file: bytes = b""
     """A frozen codec for the run, of clips of five frames; without one the run is on pixels."""
+    settings: Mapping[str, str] = field(default_factory=dict)
+    """Changes of the run spec."""
+    genesis: bytes = b""
+    """Checkpoint that the run starts from; without one a new model."""
 
     def __post_init__(self) -> None:
         torch.set_num_threads(1)
@@ -125,10 +129,10 @@ class Network:
         return identity
 
     def create_run(self) -> int:
-        spec, shape = SPEC, DEMO_SHAPE
+        spec, shape = SPEC.with_changes(self.settings), DEMO_SHAPE
         if self.codec_file:
             shape = replace(DEMO_SHAPE, num_frames=5)
-            spec = SPEC.with_changes({"model.codec": self.store.put(self.codec_file), "model.num_frames": "5"})
+            spec = spec.with_changes({"model.codec": self.store.put(self.codec_file), "model.num_frames": "5"})
         config = replace(SMALL, codec=model_config(self.store, spec.model).codec)
         entries = []
         for index, split in enumerate(["train", "train", "train", "score", "heldout"]):
@@ -154,7 +158,7 @@ class Network:
             RunParams(
                 name="test",
                 spec_cid=self.store.put(spec.to_bytes()),
-                genesis_cid=self.store.put(initial(config, 0)),
+                genesis_cid=self.store.put(self.genesis or initial(config, 0)),
                 dataset_digest=digest,
                 reward_cap=1000 * TOKEN,
                 quorum=2,

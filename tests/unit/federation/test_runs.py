@@ -14,7 +14,7 @@ from federation import runs
 from federation.config import RunSpec
 from federation.runs import create_run, require_run, train
 from federation.server_app import ProgressFile, progress_path
-from model.checkpoint import read
+from model.checkpoint import initial, read
 from node import cid as cids
 from node.config import Home
 from node.errors import ConfigError, DaemonUnavailable, LedgerRefused
@@ -71,6 +71,16 @@ def test_a_dataset_that_is_not_registered_is_named_with_the_way_out(played: Play
         create_run(home, RunSpec(), cids.of(b"not registered"))
 
     assert played.ledger.num_runs() == 1
+
+
+def test_a_run_may_start_from_a_checkpoint_of_its_configuration(played: Played, home: Home) -> None:
+    other = initial("nano", 9)
+    run = create_run(home, RunSpec(), dataset(played), start=other)
+    assert played.store.get(run.head_cid) == other
+    with pytest.raises(ConfigError, match="--start: expected a checkpoint of the spec's configuration"):
+        create_run(home, RunSpec().with_changes({"model.attention": "window"}), dataset(played), start=other)
+    with pytest.raises(ConfigError, match="--start: not a checkpoint"):
+        create_run(home, RunSpec(), dataset(played), start=b"a picture")
 
 
 def test_a_preset_that_nobody_knows_is_named_before_anything_is_written(played: Played, home: Home) -> None:
