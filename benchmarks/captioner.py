@@ -239,12 +239,12 @@ def as_tables(report: Report) -> str:
         "slots read off the mean token by a linear map, against hash codes:",
     ]
     names = list(report.probes)
-    lines.append(
-        "slot         " + "".join(f"{f'{split}, {name}':>26}" for split in report.probes[names[0]] for name in names)
-    )
+    tested = list(report.probes[names[0]])
+    lines.append(" " * 13 + "".join(f"{split:>{12 * len(names)}}" for split in tested))
+    lines.append("slot         " + "".join(f"{name:>12}" for _ in tested for name in names))
     for slot in (*VOCABULARY, "mean"):
-        cells = [_of(report.probes[name][split], slot) for split in report.probes[names[0]] for name in names]
-        lines.append(f"{slot:<13}" + "".join(f"{_percent(cell):>26}" for cell in cells))
+        cells = [_of(report.probes[name][split], slot) for split in tested for name in names]
+        lines.append(f"{slot:<13}" + "".join(f"{_percent(cell):>12}" for cell in cells))
     lines += ["", f"expander: {_percent(report.kept)} of {report.num_prompts} prompts keep every word"]
     lines += [
         f"{name} captioner: {1000 * seconds:.1f} ms a clip of {SHAPE}" for name, seconds in report.seconds.items()

@@ -40,8 +40,8 @@ from node.wiring import COORDINATOR, open_ledger, open_store
 
 CAST = {"alice": "trainer", "bruno": "trainer", "chen": "trainer", "dora": "evaluator", "emeka": "evaluator"}
 PROMPTS = (
-    "a red ball moves behind a pillar on a mint background",
-    "a blue ball bounces on a navy background",
+    "a red ball moves right behind a pillar on a mint background",
+    "a blue ball moves right on a navy background and bounces off the right wall",
     "a green square falls on a cream background",
     "a rabbit on green grass",
 )
