@@ -46,11 +46,11 @@ def add_verbs(app: typer.Typer) -> None:
 def text_train(
     out: OutOption,
     kind: Annotated[str, typer.Option(help="encoder, or writer: the language model of `expand`.")] = "encoder",
-    preset: PresetOption = "base",
+    preset: PresetOption = "small",
     texts: Annotated[Path | None, typer.Option(help="More sentences for the encoder, one a line.")] = None,
     steps: StepsOption = 0,
     minutes: MinutesOption = 10.0,
-    learning_rate: RateOption = 2e-3,
+    learning_rate: RateOption = 3e-3,
     device: DeviceOption = "cpu",
     threads: ThreadsOption = 0,
     seed: SeedOption = 0,
@@ -81,10 +81,10 @@ def text_train(
 @verb
 def captioner_train(
     out: OutOption,
-    preset: PresetOption = "base",
+    preset: PresetOption = "small",
     steps: StepsOption = 0,
     minutes: MinutesOption = 10.0,
-    learning_rate: RateOption = 1e-3,
+    learning_rate: RateOption = 3e-3,
     device: DeviceOption = "cpu",
     threads: ThreadsOption = 0,
     seed: SeedOption = 0,

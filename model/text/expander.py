@@ -82,7 +82,11 @@ def _filled(reading: Reading, rng: np.random.Generator) -> str | None:
     if "shape" not in reading.slots:
         return None
     try:
-        return caption(random_slots(rng, given=reading.slots))
+        while True:
+            slots = random_slots(rng, given=reading.slots)
+            # `a ball` is one ball: only a prompt that counts is given a number.
+            if slots["law"] != "counting" or {"count", "change"} & set(reading.slots) or "law" in reading.slots:
+                return caption(slots)
     except ValueError:
         return None
 

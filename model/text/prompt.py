@@ -11,7 +11,7 @@ from typing import Final
 from model.data.worlds.words import read_caption
 from model.text.palette import NAMES
 from model.text.slots import VOCABULARY
-from model.text.wordings import SYNONYMS
+from model.text.wordings import SYNONYMS, plural
 
 STOP_WORDS: Final = frozenset(
     (
@@ -112,7 +112,10 @@ _LAW_SIGNS: Final = (
     ("collision", r"collid|crash|\bhits? an?\b|knocks? into"),
     ("gravity", r"\bfall|\bdrop"),
     ("bounce", r"bounc|rebound"),
-    ("counting", r"\bdrift|(?:one|two|three|four|five|[1-5]) (?:\w+ )?(?:\w+)s\b"),
+    (
+        "counting",
+        rf"\bdrift|\b(?:{'|'.join(plural(word) for shape in VOCABULARY['shape'] for word in SYNONYMS[shape])})\b",
+    ),
 )
 """Law to what gives it away; the first that is found counts."""
 

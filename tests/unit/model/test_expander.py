@@ -76,6 +76,13 @@ def test_open_slots_are_filled_and_given_ones_kept() -> None:
     assert (slots["law"], slots["count"], slots["colour"], slots["shape"]) == ("counting", "three", "blue", "square")
 
 
+def test_one_thing_stays_one_and_many_stay_many() -> None:
+    singles = [read_caption(expand("a red ball", seed=seed).text) for seed in range(30)]
+    many = [read_caption(expand("red balls", seed=seed).text) for seed in range(5)]
+    assert "counting" not in {slots["law"] for slots in singles if slots}
+    assert {slots["law"] for slots in many if slots} == {"counting"}
+
+
 def test_seeds_differ_and_repeat() -> None:
     texts = [expand("a green diamond", seed=seed).text for seed in (0, 1, 2, 3, 0)]
     assert texts[0] == texts[4]
