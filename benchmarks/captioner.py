@@ -247,7 +247,8 @@ def as_tables(report: Report) -> str:
         lines.append(f"{slot:<13}" + "".join(f"{_percent(cell):>12}" for cell in cells))
     lines += ["", f"expander: {_percent(report.kept)} of {report.num_prompts} prompts keep every word"]
     lines += [
-        f"{name} captioner: {1000 * seconds:.1f} ms a clip of {SHAPE}" for name, seconds in report.seconds.items()
+        f"{name} captioner: {1000 * seconds:.1f} ms a clip of {SHAPE.num_frames} x {SHAPE.height} x {SHAPE.width}"
+        for name, seconds in report.seconds.items()
     ]
     return "\n".join(lines)
 
