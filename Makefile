@@ -35,7 +35,7 @@ lint: setup ## style, types, import directions, committed artifacts
 	$(BIN)/python contracts/scripts/export.py --check
 
 test-fast: setup ## unit, conformance on the twins, a round on the twins
-	$(PYTEST) -m "not real and not browser"
+	$(PYTEST) -n logical --maxprocesses 8 -m "not real and not browser"
 
 test-contracts: setup ## brownie on anvil, forge fuzz and invariants, gas snapshot
 	$(BIN)/python contracts/tools/brownie_pure.py test tests/contracts

@@ -6,7 +6,7 @@ import base64
 import hashlib
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from node import cid as cids
@@ -70,7 +70,7 @@ sizes = st.builds(lambda chunks, off: max(0, chunks * MIB + off), st.integers(0,
 
 
 @given(sizes)
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_a_cid_is_raw_up_to_one_chunk_and_dag_pb_beyond(num_bytes: int) -> None:
     assert cids.to_bytes(cids.of(bytes(num_bytes)))[1] == (0x55 if num_bytes <= MIB else 0x70)
 
