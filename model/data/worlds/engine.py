@@ -68,8 +68,12 @@ class Motion:
     """In order of time."""
 
 
+class InelasticCollapse(ArithmeticError):
+    """Contacts follow one another without end in a finite time, as between a wall and a body that pushes against it."""
+
+
 def simulate(particles: Sequence[Particle], num_frames: int, laws: Laws) -> Motion:
-    """Return the motion at frames 0 .. num_frames - 1."""
+    """Return the motion at frames 0 .. num_frames - 1. Raises InelasticCollapse where contacts have no end."""
     flight = _Flight(particles, laws)
     flight.run(float(num_frames - 1))
     frames = np.arange(num_frames, dtype=np.float64)
@@ -117,7 +121,7 @@ class _Flight:
                 )
             )
             self.pieces.append((self._time, self._copy()))
-        raise AssertionError(f"more than {_MAX_EVENTS} events in {end} frames")
+        raise InelasticCollapse(f"more than {_MAX_EVENTS} events in {end} frames")
 
     def _check(self) -> None:
         width, particles = self._laws.box_width, self._particles

@@ -10,7 +10,7 @@ import math
 import numpy as np
 
 from model.data.worlds.draft import Draft, Point, Stage, heading, turned
-from model.data.worlds.engine import Laws, Motion
+from model.data.worlds.engine import InelasticCollapse, Laws, Motion
 from model.data.worlds.pendulum import period, swing
 from model.data.worlds.scene import Event, Props, SceneBody
 
@@ -112,7 +112,10 @@ def _collision(stage: Stage, restitution: float) -> Draft | None:
     if not all(stage.inside(place, b.radius) for place, b in zip(starts, (one, two), strict=True)):
         return None
     particles = [stage.particle(p, v, b) for p, v, b in zip(starts, velocities, (one, two), strict=True)]
-    motion = stage.play(particles, Laws(box_width=stage.box, pair_restitution=restitution))
+    try:
+        motion = stage.play(particles, Laws(box_width=stage.box, pair_restitution=restitution))
+    except InelasticCollapse:
+        return None
     early = [event.kind for event in motion.events if event.time <= stage.span]
     if early[:1] != ["contact"] or (len(early) > 1 and dice.split != "velocity"):
         return None

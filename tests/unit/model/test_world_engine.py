@@ -5,8 +5,10 @@ import math
 import numpy as np
 import pytest
 
-from model.data.worlds.engine import Laws, Motion, Particle, simulate
+from model.data.worlds import make_scene
+from model.data.worlds.engine import InelasticCollapse, Laws, Motion, Particle, simulate
 from model.data.worlds.pendulum import period, swing
+from model.job import VideoShape
 
 
 def alone(particle: Particle, num_frames: int, **laws: float) -> Motion:
@@ -145,3 +147,14 @@ def test_a_small_swing_has_the_textbook_period_and_returns_after_each() -> None:
 def test_a_pendulum_that_hangs_still_is_refused() -> None:
     with pytest.raises(ValueError, match="expected an amplitude"):
         swing(np.zeros(1), 0.0, 0.5, 0.02)
+
+
+def test_a_heavy_body_that_pushes_a_light_one_against_a_wall_collapses_and_such_a_scene_is_drawn_anew() -> None:
+    heavy = Particle(position=(0.44, 0.5), velocity=(-0.021, 0.0), radius=0.15, mass=0.096)
+    light = Particle(position=(0.12, 0.5), velocity=(0.0, 0.0), radius=0.06, mass=0.008)
+    with pytest.raises(InelasticCollapse, match="more than 10000 events in 16.0 frames"):
+        simulate([heavy, light], 17, Laws(box_width=1.0, pair_restitution=0.2))
+
+    shape = VideoShape(num_frames=17, height=64, width=64)
+    scene = make_scene("inelastic", 11, shape, "radius", index=165)
+    assert [event.kind for event in scene.events] == ["contact"]
