@@ -152,7 +152,7 @@ def test_a_pendulum_that_hangs_still_is_refused() -> None:
 def test_a_heavy_body_that_pushes_a_light_one_against_a_wall_collapses_and_such_a_scene_is_drawn_anew() -> None:
     heavy = Particle(position=(0.44, 0.5), velocity=(-0.021, 0.0), radius=0.15, mass=0.096)
     light = Particle(position=(0.12, 0.5), velocity=(0.0, 0.0), radius=0.06, mass=0.008)
-    with pytest.raises(InelasticCollapse, match="more than 10000 events in 16.0 frames"):
+    with pytest.raises(InelasticCollapse, match=r"more than 10000 events in 16\.0 frames"):
         simulate([heavy, light], 17, Laws(box_width=1.0, pair_restitution=0.2))
 
     shape = VideoShape(num_frames=17, height=64, width=64)
