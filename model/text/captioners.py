@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model.data.ingest.films import read_film
+from model.data.ingest.scan import Refused
 from model.text.caption import Captioner
 from model.text.captioner_measured import MeasuredCaptioner
 
@@ -51,11 +52,14 @@ def read_frames(path: Path, *, seconds: float = 10.0) -> tuple[NDArray[np.uint8]
         raise ValueError(f"seconds must be positive, got {seconds}")
     pictures = takewhile(lambda picture: picture.time < seconds, read_film(path))
     frames, last = [], 0.0
-    for picture in pictures:
-        height, width = picture.size
-        rows = min(_ROWS, height)
-        frames.append(picture.scaled(rows, max(1, round(width * rows / height))))
-        last = picture.time
+    try:
+        for picture in pictures:
+            height, width = picture.size
+            rows = min(_ROWS, height)
+            frames.append(picture.scaled(rows, max(1, round(width * rows / height))))
+            last = picture.time
+    except Refused as refused:
+        raise ValueError(f"expected a video that can be read, got {path}: {refused}") from refused
     if not frames:
         raise ValueError(f"{path} holds no pictures")
     return np.stack(frames), (len(frames) - 1) / last if last > 0 else _STILL_FPS

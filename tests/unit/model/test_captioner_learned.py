@@ -158,3 +158,10 @@ def test_a_captioner_without_what_it_needs_is_refused(tmp_path: Path) -> None:
         build_captioner("learned")
     with pytest.raises(ValueError, match="measured captioner has no weights"):
         build_captioner("measured", tmp_path)
+
+
+def test_a_file_that_is_no_video_is_named_with_the_reason(tmp_path: Path) -> None:
+    broken = tmp_path / "broken.mp4"
+    broken.write_bytes(b"no film")
+    with pytest.raises(ValueError, match=r"expected a video that can be read, got .*broken\.mp4: cannot be decoded"):
+        read_frames(broken)
