@@ -149,14 +149,14 @@ class ScoreSpec:
     """How evaluators measure an update."""
 
     num_clips: int = 16
-    """Clips drawn from the score split."""
+    """Clips drawn from the score split; a standard error needs two."""
     heldout_draws: int = 4
     """Draws of (timestep, noise) per held-out clip."""
     heldout_tolerance_bps: int = 100
     """An evaluator co-signs a held-out loss this close to its own measurement."""
 
     def __post_init__(self) -> None:
-        _between("score.num_clips", self.num_clips, 1, 4096)
+        _between("score.num_clips", self.num_clips, 2, 4096)
         _between("score.heldout_draws", self.heldout_draws, 1, 256)
         _between("score.heldout_tolerance_bps", self.heldout_tolerance_bps, 0, BPS)
 

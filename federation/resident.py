@@ -39,6 +39,8 @@ from node.round_record import ScoreSheet, SignedReceipt, to_json
 from node.typed_data import sign
 
 Reply = dict[str, Any]
+_DRAWS_PER_CLIP = 2
+"""(timestep, noise) of each clip that an update is scored on."""
 _MAX_CACHED = 64
 
 
@@ -137,7 +139,7 @@ class Resident:
             candidates,
             self._score_clips(run, spec, seed),
             seed=seed_to_int(seed),
-            num_draws=2,
+            num_draws=_DRAWS_PER_CLIP,
         )
         sheet = ScoreSheet(
             run_id=run.run_id,
@@ -148,7 +150,13 @@ class Resident:
             base_loss_micro=to_micro(float(losses.base.mean())),
             num_draws=len(losses.base),
             scores=tuple(
-                paired_score(s.receipt.account, s.receipt.update_digest, list(losses.base), list(row))
+                paired_score(
+                    s.receipt.account,
+                    s.receipt.update_digest,
+                    list(losses.base),
+                    list(row),
+                    draws_per_clip=_DRAWS_PER_CLIP,
+                )
                 for s, row in sorted(zip(receipts, losses.candidates, strict=True), key=lambda p: p[0].receipt.account)
             ),
         )

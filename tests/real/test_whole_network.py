@@ -42,7 +42,7 @@ SPEC = RunSpec(name="real").with_changes(
         "round.min_updates": "2",
         "round.deadline_seconds": "60",
         "round.grace_seconds": "8",
-        "score.num_clips": "4",
+        "score.num_clips": "8",
         "score.heldout_draws": "2",
     }
 )

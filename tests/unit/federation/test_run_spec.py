@@ -116,7 +116,7 @@ def test_settings_that_are_left_out_have_their_defaults() -> None:
         ("outer.strategy", "best", "outer.strategy: expected one of sparseloco.*, got 'best'"),
         ("wire.top_k", "4097", "wire.top_k: expected 1 to 4096, got 4097"),
         ("gate.max_norm_ratio", "0.5", "gate.max_norm_ratio: expected 1 to 1000, got 0.5"),
-        ("score.num_clips", "0", "score.num_clips: expected 1 to 4096, got 0"),
+        ("score.num_clips", "0", "score.num_clips: expected 2 to 4096, got 0"),
         ("model.width", "4", "model.width: expected 8 to 4096, got 4"),
         ("inner.tasks", "", "inner.tasks: expected tasks of unconditional, predict.*, got ''"),
         ("inner.tasks", "tube,tube", "inner.tasks: expected tasks, each once and with a positive weight"),
