@@ -79,7 +79,9 @@ class Settings:
         return replace(config, patch=(self.patch_frames, *config.patch[1:]))
 
 
-SHORT = Settings(preset="nano", minutes=0.25, batch_size=8, learning_rate=3e-3, num_pairs=7, num_scenes=2, solver_steps=6)
+SHORT = Settings(
+    preset="nano", minutes=0.25, batch_size=8, learning_rate=3e-3, num_pairs=7, num_scenes=2, solver_steps=6
+)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -14,7 +14,17 @@ from numpy.typing import NDArray
 from model.codec.base import frames_of
 from model.job import TASKS
 
-__all__ = ["PREFIX_TASKS", "TASKS", "choose", "draw", "latent_given", "pixel_given", "possible", "require_hidden"]
+__all__ = [
+    "PREFIX_TASKS",
+    "TASKS",
+    "choose",
+    "draw",
+    "latent_given",
+    "pixel_given",
+    "possible",
+    "require_hidden",
+    "require_seen",
+]
 
 Mask = NDArray[np.bool_]
 Grid = tuple[int, int, int]
@@ -68,6 +78,22 @@ def require_hidden(given: Mask) -> None:
     """Raise ValueError where nothing is left to be made."""
     if given.all():
         raise ValueError(f"expected a mask that hides something, got one of {given.shape} that gives everything")
+
+
+def require_seen(given: Mask, cells: Mask, time_factor: int, patch_frames: int) -> None:
+    """Raise ValueError where given frames fill no token, so that the network would make a clip without looking at them.
+
+    `given` is over pixels and `cells` what `latent_given` made of it. Of consecutive given frames one token is enough.
+    """
+    seen = {frame for latent in np.flatnonzero(cells.all(axis=(1, 2))) for frame in frames_of(int(latent), time_factor)}
+    whole = np.flatnonzero(given.all(axis=(1, 2)))
+    runs = np.split(whole, np.flatnonzero(np.diff(whole) > 1) + 1)
+    lost = [[int(frame) for frame in run] for run in runs if len(run) and seen.isdisjoint(run.tolist())]
+    if lost or not cells.any():
+        raise ValueError(
+            f"a token of this model holds {patch_frames} latent frames of {time_factor} frames each, so the network "
+            f"would not see the given frames {lost or 'at all'}; give all frames of a token, or use another task"
+        )
 
 
 def latent_given(given: Mask, cells: Grid, time_factor: int, *, patch: Grid = (1, 1, 1)) -> Mask:

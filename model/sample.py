@@ -23,7 +23,7 @@ from model.checkpoint import load_model
 from model.denoiser import Denoiser
 from model.given import Frames, Given, encode_given, place
 from model.job import DEMO_SHAPE, VideoShape
-from model.masks import latent_given
+from model.masks import latent_given, require_seen
 from model.samplers import Predict, find_sampler
 
 
@@ -141,6 +141,7 @@ def _known(denoiser: Denoiser, given: Given | None, noise: Tensor) -> tuple[Tens
     _, _, time, height, width = noise.shape
     factor, patch = denoiser.codec.time_factor, denoiser.model.config.patch
     cells = latent_given(given.mask, (time, height, width), factor, patch=patch)
+    require_seen(given.mask, cells, factor, patch[0])
     clean = encode_given(denoiser.codec, given.frames, given.mask).to(denoiser.device)
     return clean, torch.tensor(cells).to(denoiser.device).expand(len(noise), -1, -1, -1)
 

@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
 
 import numpy as np
 import torch
@@ -108,9 +109,8 @@ class VideoDiT(nn.Module):
         return result
 
     def _blocks(self, x_BND: Tensor, context: Context, layout: Layout) -> Tensor:
-        half = self.compute_dtype != torch.float32
         again = self.checkpoint_activations and torch.is_grad_enabled()
-        with torch.autocast(x_BND.device.type, self.compute_dtype, enabled=half):
+        with self._precision(x_BND.device.type):
             for layer, block in enumerate(self.blocks):
                 groups = layout.cycle[layer % len(layout.cycle)]
                 if again:
@@ -118,6 +118,12 @@ class VideoDiT(nn.Module):
                 else:
                     x_BND = block(x_BND, context, groups)
         return x_BND
+
+    def _precision(self, device: str) -> AbstractContextManager[object]:
+        """Half precision where `compute_dtype` asks for it; else whatever the caller's own autocast says."""
+        if self.compute_dtype == torch.float32:
+            return nullcontext()
+        return torch.autocast(device, self.compute_dtype)
 
     def _conditions(
         self, layout: Layout, t_S: Tensor, pooled_SD: Tensor, given_BN: Tensor | None

@@ -86,6 +86,15 @@ def test_bfloat16_blocks_stay_near_float32_and_leave_weights_and_gradients_in_fl
         assert float((rough_gradients[name] - gradient).norm() / gradient.norm()) < 0.05
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_callers_own_autocast_reaches_the_blocks(kind: str) -> None:
+    model, inputs = _lively(replace(MINI, attention=kind)), _inputs()
+    answer = model(*inputs)
+    with torch.autocast("cpu", torch.bfloat16):
+        rough = model(*inputs)
+    assert 0 < float((rough - answer).detach().norm() / answer.detach().norm()) < 0.02
+
+
 def test_queries_and_keys_a_million_times_larger_change_no_bfloat16_answer_by_a_percent() -> None:
     model, inputs = _lively(MINI), _inputs()
     model.compute_dtype = torch.bfloat16

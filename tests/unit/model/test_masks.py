@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given as arbitrary
 from hypothesis import strategies as st
 
-from model.masks import TASKS, choose, draw, latent_given, pixel_given, possible, require_hidden
+from model.masks import TASKS, choose, draw, latent_given, pixel_given, possible, require_hidden, require_seen
 
 SIZES = st.integers(1, 9)
 
@@ -126,3 +126,32 @@ def test_masks_go_to_pixels_and_back(task: str) -> None:
     pixels = pixel_given(cells, (9, 16, 16), 4)
     assert pixels.shape == (9, 16, 16)
     assert np.array_equal(latent_given(pixels, (3, 4, 4), 4, patch=(1, 2, 2)), cells)
+
+
+def frames_given(*frames: int, num_frames: int = 8) -> np.ndarray:
+    given = np.zeros((num_frames, 8, 8), np.bool_)
+    given[list(frames)] = True
+    return given
+
+
+@pytest.mark.parametrize(
+    ("frames", "lost"), [((0,), r"\[\[0\]\]"), ((0, 1, 7), r"\[\[7\]\]"), ((3, 4), r"\[\[3, 4\]\]")]
+)
+def test_given_frames_that_fill_no_token_are_refused_by_number(frames: tuple[int, ...], lost: str) -> None:
+    given = frames_given(*frames)
+    cells = latent_given(given, (8, 2, 2), 1, patch=(2, 1, 1))
+    with pytest.raises(ValueError, match=f"would not see the given frames {lost}"):
+        require_seen(given, cells, 1, 2)
+
+
+@pytest.mark.parametrize("frames", [(0, 1), (0, 1, 2), (1, 2, 3), (0, 1, 6, 7)])
+def test_consecutive_given_frames_need_one_whole_token(frames: tuple[int, ...]) -> None:
+    given = frames_given(*frames)
+    require_seen(given, latent_given(given, (8, 2, 2), 1, patch=(2, 1, 1)), 1, 2)
+
+
+def test_a_box_that_leaves_no_whole_token_is_refused() -> None:
+    given = np.ones((1, 4, 4), np.bool_)
+    given[:, 1:3, 1:3] = False
+    with pytest.raises(ValueError, match="would not see the given frames at all"):
+        require_seen(given, latent_given(given, (1, 4, 4), 1, patch=(1, 2, 2)), 1, 1)

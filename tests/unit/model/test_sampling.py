@@ -70,14 +70,15 @@ GIVEN = {
     "random_frames": 2,
     "tube": 5,
 }
-CAUSAL_GIVEN = {**GIVEN, "predict": 3, "backward": 4, "interpolate": 5, "first_last": 5, "tube": 9}
+CAUSAL_GIVEN = {**GIVEN, "predict": 3, "backward": 4, "interpolate": 5, "first_last": 5, "random_frames": 5, "tube": 9}
+PLACES = {"random_frames": {"at": (4, 1)}, "tube": {"box": (0, 0, 4, 4)}}
+CAUSAL_PLACES = {"random_frames": {"at": (0, 5, 6, 7, 8)}, "tube": {"box": (0, 0, 16, 16)}}
 
 
 @pytest.mark.parametrize("task", GIVEN)
 @pytest.mark.parametrize("sampler", SAMPLERS)
 def test_given_pixels_come_out_unchanged(task: str, sampler: str) -> None:
-    known = frames(GIVEN[task])
-    options = {"at": (4, 1)} if task == "random_frames" else {}
+    known, options = frames(GIVEN[task]), PLACES.get(task, {})
     video = sample(START, PROMPT, seed=0, task=task, given=known, sampler=sampler, **SIZE, **options)  # type: ignore[arg-type]
     put = place(task, known, SHAPE, **options)  # type: ignore[arg-type]
     assert put is not None
@@ -87,8 +88,7 @@ def test_given_pixels_come_out_unchanged(task: str, sampler: str) -> None:
 
 @pytest.mark.parametrize("task", CAUSAL_GIVEN)
 def test_given_pixels_come_out_unchanged_of_a_lossy_causal_codec(causal: bytes, task: str) -> None:
-    known = frames(CAUSAL_GIVEN[task], 32)
-    options = {"at": (4, 1)} if task == "random_frames" else {}
+    known, options = frames(CAUSAL_GIVEN[task], 32), CAUSAL_PLACES.get(task, {})
     video = sample(
         causal,
         PROMPT,
@@ -104,6 +104,21 @@ def test_given_pixels_come_out_unchanged_of_a_lossy_causal_codec(causal: bytes, 
     put = place(task, known, VideoShape(num_frames=9, height=32, width=32), time_factor=4, **options)  # type: ignore[arg-type]
     assert put is not None
     assert np.array_equal(video[put.mask], put.frames[0][put.mask])
+
+
+def test_random_frames_that_fill_no_latent_frame_are_refused_by_number(causal: bytes) -> None:
+    with pytest.raises(ValueError, match=r"4 frames each.* would not see the given frames \[\[1\], \[4\]\]"):
+        sample(
+            causal,
+            PROMPT,
+            seed=0,
+            task="random_frames",
+            given=frames(2, 32),
+            at=(4, 1),
+            num_frames=9,
+            height=32,
+            width=32,
+        )
 
 
 def test_the_network_sees_given_cells_clean_at_every_step(denoiser: Denoiser) -> None:
