@@ -48,7 +48,7 @@ def create_app(
         library=library,
         follower=follower,
         relay=Relay(relay_ledger) if relay_ledger is not None else None,
-        templates=Jinja2Templates(env=render.environment()),
+        templates=Jinja2Templates(env=render.environment(money=ledger.pays_rewards())),
         patience_seconds=patience_seconds,
         downloads=Downloads(max_bytes=max_download_bytes),
     )

@@ -73,7 +73,7 @@ class Desk:
 
     def run_row(self, run: RunEntry) -> RunRow:
         """A run's line."""
-        dataset = self.history.artifacts.get(run.params.dataset_digest)
+        dataset = self.history.artifacts.get(run.now.dataset_digest)
         head = run.rounds.get(run.head_round)
         spec = run.specs[-1] if run.specs else None
         return RunRow(
@@ -89,23 +89,26 @@ class Desk:
             num_failed=len(run.failures),
             funded=run.funded,
             claimed=sum(run.claimed.values()),
-            reward_cap=run.params.reward_cap,
-            quorum=run.params.quorum,
+            reward_cap=run.now.reward_cap,
+            quorum=run.now.quorum,
             dispute_window_seconds=run.params.dispute_window_seconds,
-            dataset_digest=run.params.dataset_digest,
+            vested_bps=run.params.vested_bps,
+            vesting_seconds=run.params.vesting_seconds,
+            paused_until=run.now.paused_until,
+            disputed_round=run.now.disputed_round,
+            dataset_digest=run.now.dataset_digest,
             dataset_cid=dataset.artifact.cid if dataset else None,
         )
 
     def round_row(self, run: RunEntry, entry: RoundEntry, record: RoundRecord | None = None) -> RoundRow:
         """A committed round's line; round 1 is compared with the start that its record names."""
         commit = entry.commit
-        parent = run.rounds.get(commit.round - 1)
+        parent = run.rounds.get(entry.parent_round)
         before = parent.commit.heldout_loss_micro if parent else record.parent_heldout_loss_micro if record else 0
-        final = (run.run_id, commit.round) in self.live.final_rounds
         return RoundRow(
             run_id=run.run_id,
             round=commit.round,
-            status="final" if final else "open to dispute",
+            status=self._status(run, commit.round),
             reason="",
             time=entry.committed_at,
             heldout_loss_micro=commit.heldout_loss_micro,
@@ -117,6 +120,13 @@ class Desk:
             block_number=entry.block_number,
             tx_hash=entry.tx_hash,
         )
+
+    def _status(self, run: RunEntry, number: int) -> str:
+        if number in run.voided:
+            return "voided"
+        if number == run.now.disputed_round:
+            return "disputed"
+        return "final" if (run.run_id, number) in self.live.final_rounds else "open to dispute"
 
     def failure_row(self, run: RunEntry, failure: FailureEntry) -> RoundRow:
         """A failed attempt's line."""
@@ -137,8 +147,8 @@ class Desk:
         )
 
     def curve(self, run: RunEntry) -> list[LossPoint]:
-        """Held-out loss by round, from where the run started as far as round 1's record says it."""
-        rounds = [run.rounds[number] for number in sorted(run.rounds)]
+        """Held-out loss by round that counts, from where the run started as far as round 1's record says it."""
+        rounds = run.counted
         points = [LossPoint(round=r.commit.round, heldout_loss_micro=r.commit.heldout_loss_micro) for r in rounds]
         first = self.record(rounds[0]) if rounds else None
         if first is not None and first.parent_heldout_loss_micro > 0:

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from api.desk import NotFound
 from api.errors import Refused
 from node import typed_data
-from node.errors import LedgerRefused
+from node.errors import LedgerRefused, NoRewards
 from node.ports import Ledger
 from node.records import (
     Action,
@@ -151,10 +151,13 @@ class Relay:
         return self._ledger.execute(proposal_id)
 
     def claim(self, leaf: ContributionLeaf, proof: Sequence[bytes]) -> int:
-        """Returns the wei paid. Anyone may claim for a member: the vault pays the leaf's account alone."""
-        self._require_active(leaf.account)
+        """Returns the wei. Anyone may claim for a member: the vault pays the leaf's member alone."""
+        if not self._ledger.pays_rewards():
+            raise Refused(409, "no-rewards", str(NoRewards()))
+        member = next((m for m in self._ledger.members() if m.member_id == leaf.member_id), None)
+        self._require_active(leaf.account if member is None else member.account)
         self._limit.spend(
-            f"claims for {leaf.account}"
+            f"claims for {leaf.member_id}"
         )  # apart: nobody signed this, so it spends nothing of the member's
         return self._ledger.claim(leaf, proof)
 

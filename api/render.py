@@ -24,6 +24,8 @@ WEI_A_TOKEN = 10**18
 STATE_TONES = {
     "final": "good",
     "open to dispute": "calm",
+    "disputed": "lively",
+    "voided": "bad",
     "failed": "bad",
     "genesis": "calm",
     "pending": "calm",
@@ -52,7 +54,7 @@ class Chart:
 
 
 @cache
-def environment() -> Environment:
+def environment(*, money: bool) -> Environment:
     """Templates with autoescape; a name that is missing is an error, not an empty place."""
     env = Environment(
         loader=FileSystemLoader(HERE / "templates"),
@@ -65,7 +67,9 @@ def environment() -> Environment:
         short=short, loss=loss, signed=signed, tokens=tokens, count=count, when=when, iso=iso, tone=tone, share=share,
         duration=duration, as_json=as_json,
     )  # fmt: skip
-    env.globals.update(hexagram_of=hexagram_of, hexagram_path=hexagram_path, chart_of=chart_of, token=TOKEN)
+    env.globals.update(
+        hexagram_of=hexagram_of, hexagram_path=hexagram_path, chart_of=chart_of, token=TOKEN, money=money
+    )
     return env
 
 

@@ -60,7 +60,7 @@ class RoundRow(Model):
     run_id: int
     round: int
     status: str
-    """"final", "open to dispute" or "failed"."""
+    """"final", "open to dispute", "disputed", "voided" or "failed"."""
     reason: str
     """The reason code of a failed attempt."""
     time: int
@@ -93,6 +93,11 @@ class RunRow(Model):
     reward_cap: Big
     quorum: int
     dispute_window_seconds: int
+    vested_bps: int
+    vesting_seconds: int
+    paused_until: int
+    disputed_round: int
+    """0 for none."""
     dataset_digest: Hex
     dataset_cid: str | None
 
@@ -269,7 +274,10 @@ class RoundPage(Page):
     run_name: str
     quorum: int
     spec_digest: Hex | None
+    dataset_digest: Hex | None
     parent_digest: Hex | None
+    parent_round: int | None
+    """The round that it was built on; 0 for the start."""
     contributions_root: Hex | None
     record: RecordView | None
     attempts: list[RoundRow]

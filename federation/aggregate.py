@@ -12,6 +12,8 @@ from __future__ import annotations
 import math
 import statistics
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
 from typing import TypeAlias
 
 import numpy as np
@@ -35,6 +37,22 @@ def aggregate(load: Callable[[str], Update], norms: Mapping[str, float], shapes:
     for account in sorted(norms, key=str.lower):
         aggregator.add(account, load(account), norms[account])
     return aggregator.mean()
+
+
+@dataclass(frozen=True, kw_only=True)
+class AggregationRule:
+    """How admitted updates become one."""
+
+    rule_id: int
+    """By which the chain knows it; never given to another rule."""
+    combine: Callable[[Callable[[str], Update], Mapping[str, float], Shapes], dict[str, Tensor]]
+    """(load, norms, shapes) -> the update to step by, as `aggregate` takes and gives them."""
+
+
+AGGREGATION_RULES: Mapping[str, AggregationRule] = MappingProxyType(
+    {"clipped-mean": AggregationRule(rule_id=1, combine=aggregate)}
+)
+"""By the name in the run spec."""
 
 
 class MeanAggregator:

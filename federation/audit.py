@@ -12,13 +12,25 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from federation import replay
+from federation.config import RunSpec
 from federation.replay import Fetch, Mismatch
 from model.checkpoint import read
 from node import cid as cids
 from node.errors import ConfigError, LedgerRefused
 from node.ports import ContentStore, Ledger
-from node.records import Address, ContributionLeaf, DatasetManifest, Event, Member, RoundCommit, RunState
+from node.records import (
+    Address,
+    ContributionLeaf,
+    DatasetManifest,
+    Event,
+    Member,
+    RoundCommit,
+    RoundState,
+    RoundStatus,
+    RunState,
+)
 from node.round_record import merit_tree_to_bytes
+from node.run_history import RunHistory
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,7 +40,7 @@ class Verdict:
     round: int
     """0 for what belongs to no round: the dataset and the genesis checkpoint."""
     what: str
-    """"dataset", "round", "merit epoch" or "payouts"."""
+    """"dataset", "round", "voided round", "merit epoch" or "payouts"."""
     holds: bool
     subject: str = ""
     """The object that does not hold, e.g. "update of 0x..."."""
@@ -45,11 +57,15 @@ def audit(ledger: Ledger, store: ContentStore, run_id: int) -> Iterator[Verdict]
     except LedgerRefused as error:
         raise ConfigError(f"expected a run on chain, got {run_id}; `tenwings run ls` shows them ({error})") from error
     events = ledger.events(0)
-    yield _judge(0, "dataset", lambda: _dataset(ledger, store.get, run))
+    yield _judge(0, "dataset", lambda: _dataset(ledger, store.get, run, events))
     claims = _of(events, "RewardClaimed", run_id)
     leaves: dict[int, Sequence[ContributionLeaf]] = {}
-    for number in range(1, run.head_round + 1):
-        yield _judge(number, "round", lambda n=number: _round(ledger, store.get, events, run, n, leaves))  # type: ignore[misc]
+    for state in ledger.rounds(run_id):
+        number = state.commit.round
+        if state.status == RoundStatus.VOIDED:
+            yield Verdict(round=number, what="voided round", holds=True)
+        else:
+            yield _judge(number, "round", lambda s=state: _round(ledger, store.get, events, s, leaves))  # type: ignore[misc]
     for epoch in _of(events, "EpochCommitted", run_id):
         number = int(epoch.args["uptoRound"])
         yield _judge(number, "merit epoch", lambda e=epoch: _epoch(ledger, store.get, run_id, e))  # type: ignore[misc]
@@ -70,37 +86,43 @@ def _of(events: Sequence[Event], name: str, run_id: int) -> list[Event]:
     return [e for e in events if e.name == name and e.args["runId"] == run_id]
 
 
-def _dataset(ledger: Ledger, fetch: Fetch, run: RunState) -> dict[str, int]:
-    artifact = ledger.artifact(run.params.dataset_digest)
-    if artifact is None:
-        raise Mismatch("dataset", f"expected 0x{run.params.dataset_digest.hex()} in the registry")
+def _dataset(ledger: Ledger, fetch: Fetch, run: RunState, events: Sequence[Event]) -> dict[str, int]:
+    """Every dataset that the run ever had, and its genesis checkpoint."""
+    voted = [e.args["datasetDigest"] for e in _of(events, "DatasetChanged", run.run_id)]
+    for digest in (run.params.dataset_digest, *voted):
+        _one_dataset(ledger, fetch, digest)
     try:
-        manifest = DatasetManifest.from_bytes(replay.fetch_as(fetch, artifact.cid, "dataset manifest"))
-        for shard in manifest.shards:
-            replay.fetch_as(fetch, shard.cid, f"{shard.split} shard {shard.cid}")
         read(replay.fetch_as(fetch, run.params.genesis_cid, "genesis checkpoint"))
     except ValueError as error:
         raise Mismatch("dataset", str(error)) from error
     return {}
 
 
+def _one_dataset(ledger: Ledger, fetch: Fetch, digest: bytes) -> None:
+    artifact = ledger.artifact(digest)
+    if artifact is None:
+        raise Mismatch("dataset", f"expected 0x{digest.hex()} in the registry")
+    try:
+        manifest = DatasetManifest.from_bytes(replay.fetch_as(fetch, artifact.cid, "dataset manifest"))
+        for shard in manifest.shards:
+            replay.fetch_as(fetch, shard.cid, f"{shard.split} shard {shard.cid}")
+    except ValueError as error:
+        raise Mismatch("dataset", str(error)) from error
+
+
 def _round(
     ledger: Ledger,
     fetch: Fetch,
     events: Sequence[Event],
-    run: RunState,
-    number: int,
+    state: RoundState,
     leaves: dict[int, Sequence[ContributionLeaf]],
 ) -> dict[str, int]:
-    state = ledger.round(run.run_id, number)
-    if state is None:
-        raise Mismatch("commit", f"expected round {number} on chain")
-    commit = state.commit
-    _check_chain(ledger, events, run, commit)
+    commit, number = state.commit, state.commit.round
+    committed = next(e for e in _of(events, "RoundCommitted", commit.run_id) if e.args["round"] == number)
+    as_of = LedgerAt(ledger, events, (committed.block_number, committed.log_index))
+    _check_chain(as_of, fetch, commit)
     record = replay.load_record(fetch, commit)
-    committed = next(e for e in _of(events, "RoundCommitted", run.run_id) if e.args["round"] == number)
-    as_of = MembersAt(ledger, events, (committed.block_number, committed.log_index))
-    _, result = replay.redo(as_of, fetch, run.run_id, number, commit.record_cid)
+    _, result = replay.redo(as_of, fetch, commit.run_id, number, commit.record_cid)
     stored = replay.fetch_as(fetch, commit.checkpoint_cid, "checkpoint")
     if stored != result.checkpoint:
         raise Mismatch("checkpoint", f"expected the bytes of {cids.of(result.checkpoint)}, got others")
@@ -112,21 +134,22 @@ def _round(
     }
 
 
-def _check_chain(ledger: Ledger, events: Sequence[Event], run: RunState, commit: RoundCommit) -> None:
-    """The parent and the spec that were in force when the round was committed."""
-    parent_cid = run.params.genesis_cid
-    if commit.round > 1 and (before := ledger.round(run.run_id, commit.round - 1)) is not None:
-        parent_cid = before.commit.checkpoint_cid
-    if commit.parent_digest != cids.digest(parent_cid):
-        raise Mismatch("parent", f"expected {parent_cid}, got digest 0x{commit.parent_digest.hex()}")
-    spec_digest = cids.digest(run.params.spec_cid)
-    for event in events:
-        if event.name == "SpecChanged" and event.args["runId"] == run.run_id:
-            spec_digest = event.args["specDigest"]
-        if event.name == "RoundCommitted" and (event.args["runId"], event.args["round"]) == (run.run_id, commit.round):
-            break
+def _check_chain(as_of: Ledger, fetch: Fetch, commit: RoundCommit) -> None:
+    """The parent, the spec and the dataset that were in force when the round was committed, and what of the spec its
+    proposal declared."""
+    run = as_of.run(commit.run_id)
+    if commit.parent_digest != cids.digest(run.head_cid):
+        raise Mismatch("parent", f"expected {run.head_cid}, got digest 0x{commit.parent_digest.hex()}")
+    spec_digest = cids.digest(run.spec_cid)
     if commit.spec_digest != spec_digest:
         raise Mismatch("run spec", f"expected the voted spec 0x{spec_digest.hex()}, got 0x{commit.spec_digest.hex()}")
+    if commit.dataset_digest != run.dataset_digest:
+        voted = run.dataset_digest.hex()
+        raise Mismatch("dataset", f"expected the voted dataset 0x{voted}, got 0x{commit.dataset_digest.hex()}")
+    try:
+        RunSpec.from_bytes(replay.fetch_as(fetch, run.spec_cid, "run spec")).require_declared(run.spec_params)
+    except ConfigError as error:
+        raise Mismatch("run spec", str(error)) from error
 
 
 def _epoch(ledger: Ledger, fetch: Fetch, run_id: int, event: Event) -> dict[str, int]:
@@ -146,10 +169,10 @@ def _payouts(
     """Every claim paid what its leaf had earned and was not paid before."""
     if leaves is None:
         raise Mismatch("payouts", "expected a round that holds, it does not: its payouts cannot be checked")
-    by_account = {leaf.account: leaf for leaf in leaves}
+    by_member = {leaf.member_id: leaf for leaf in leaves}
     for claim in of_round:
-        account = Address(claim.args["account"])
-        leaf = by_account.get(account)
+        account, member_id = Address(claim.args["account"]), claim.args["memberId"]
+        leaf = by_member.get(member_id)
         if leaf is None or leaf.cumulative_reward != claim.args["cumulativeReward"]:
             raise Mismatch(
                 f"payout to {account}", f"expected the total of {leaf}, got {claim.args['cumulativeReward']}"
@@ -158,20 +181,22 @@ def _payouts(
         paid = sum(
             int(c.args["amount"])
             for c in claims
-            if c.args["account"] == account and (c.block_number, c.log_index) <= position
+            if c.args["memberId"] == member_id and (c.block_number, c.log_index) <= position
         )
         if paid != leaf.cumulative_reward:
             raise Mismatch(f"payout to {account}", f"expected {leaf.cumulative_reward} wei paid by then, got {paid}")
     return {}
 
 
-class MembersAt:
-    """The ledger with its members as they were just before a log: later joins and bars do not rewrite history."""
+class LedgerAt:
+    """The ledger with members and runs as they were just before a log: later joins, bars and votes do not rewrite
+    history."""
 
     def __init__(self, ledger: Ledger, events: Sequence[Event], position: tuple[int, int]) -> None:
         """`position`: block number and log index."""
         self._ledger = ledger
-        self._members = {m.account: m for m in _members_at(ledger, events, position)}
+        self._earlier = [e for e in events if (e.block_number, e.log_index) < position]
+        self._members = {m.account: m for m in _members_at(ledger, self._earlier)}
 
     def members(self) -> Sequence[Member]:
         return list(self._members.values())
@@ -179,12 +204,16 @@ class MembersAt:
     def member(self, account: Address) -> Member | None:
         return self._members.get(account)
 
+    def run(self, run_id: int) -> RunState:
+        state = RunHistory.of(self._earlier, run_id).state
+        assert state is not None, f"run {run_id} has a round and was never opened"
+        return state
+
     def __getattr__(self, name: str) -> Any:
         return getattr(self._ledger, name)
 
 
-def _members_at(ledger: Ledger, events: Sequence[Event], position: tuple[int, int]) -> Iterator[Member]:
-    earlier = [e for e in events if (e.block_number, e.log_index) < position]
+def _members_at(ledger: Ledger, earlier: Sequence[Event]) -> Iterator[Member]:
     joined = {e.args["memberId"] for e in earlier if e.name == "MemberJoined"}
     active = {e.args["memberId"]: bool(e.args["active"]) for e in earlier if e.name == "MemberActiveSet"}
     for member in ledger.members():

@@ -28,6 +28,8 @@ def _verdict_text(verdict: dict[str, Any]) -> str:
     where = f"round {verdict['round']}" if verdict["round"] else "start"
     if not verdict["holds"]:
         return f"[red]✗[/red] {where}, {verdict['what']}: {escape(verdict['subject'])}: {escape(verdict['detail'])}"
+    if verdict["what"] == "voided round":
+        return f"[yellow]−[/yellow] {where} is voided: it counts no more, nothing of it was replayed"
     facts = ""
     if verdict["what"] == "round":
         facts = (

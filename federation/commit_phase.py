@@ -46,6 +46,7 @@ def make_record(
         round=ctx.number,
         spec_cid=ctx.run.spec_cid,
         spec_version=ctx.run.spec_version,
+        dataset_digest=ctx.run.dataset_digest,
         base_cid=ctx.run.head_cid,
         deadline=trained["deadline"],
         leases=trained["leases"],
@@ -76,7 +77,7 @@ def _outcome(ctx: RoundContext, receipts: Sequence[SignedReceipt], scored: Score
         updates=ctx.updates,
         sheets=[sheet for _, sheet in scored.sheets],
         member_ids={m.account: m.member_id for m in c.ledger.members()},
-        previous=replay.previous_leaves(c.ledger, c.store.get, ctx.run.run_id, ctx.number),
+        previous=replay.previous_leaves(c.ledger, c.store.get, ctx.run.run_id, ctx.run.head_round),
     )
     try:
         return outcome(inputs)
@@ -96,11 +97,13 @@ def _harmful(ctx: RoundContext, result: Outcome) -> list[Refusal]:
 
 
 def _losses(ctx: RoundContext, checkpoint_cid: Cid) -> tuple[int, int]:
-    """Held-out loss of the parent (measured for the first round, else the chain's) and of the new checkpoint."""
-    c = ctx.coordinator
-    parent = c.ledger.round(ctx.run.run_id, ctx.number - 1) if ctx.number > 1 else None
-    before = parent.commit.heldout_loss_micro if parent else _heldout(ctx, ctx.run.head_cid)
-    return before, _heldout(ctx, checkpoint_cid)
+    """Held-out loss of the parent and of the new checkpoint. The parent's is the chain's where its round measured that
+    checkpoint on this dataset; else it is measured."""
+    run = ctx.run
+    parent = ctx.coordinator.ledger.round(run.run_id, run.head_round) if run.head_round else None
+    if parent and (parent.commit.checkpoint_cid, parent.commit.dataset_digest) == (run.head_cid, run.dataset_digest):
+        return parent.commit.heldout_loss_micro, _heldout(ctx, checkpoint_cid)
+    return _heldout(ctx, run.head_cid), _heldout(ctx, checkpoint_cid)
 
 
 def _heldout(ctx: RoundContext, checkpoint_cid: Cid) -> int:
@@ -117,7 +120,7 @@ def commit(ctx: RoundContext, record: RoundRecord) -> None:
     domain = c.ledger.domain("TrainingRuns")
     ctx.tell("cosigning", record_cid=record_cid)
     cosigned = cosign(
-        c, task, MessageType.EVALUATE, ctx.run.params.quorum, ctx.spec.round.cosign_deadline_seconds,
+        c, task, MessageType.EVALUATE, ctx.run.quorum, ctx.spec.round.cosign_deadline_seconds,
         lambda signature: signer(domain, statement, signature),
     )  # fmt: skip
     started = ctx.time_part("cosign", started, cosigned.work_ms)

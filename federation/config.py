@@ -13,14 +13,17 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from decimal import Decimal
 from typing import Any
 
+from federation.aggregate import AGGREGATION_RULES
 from federation.outer import OUTER_RULES
 from model.job import parse_tasks
 from model.training.lora_file import LoraConfig
 from node.errors import ConfigError
-from node.records import canonical_json
+from node.records import SpecParams, canonical_json
 
 VERSION = 1
 BPS = 10_000
+BASIS_POINT, MILLIONTH = Decimal("0.0001"), Decimal("0.000001")
+"""The chain bounds learning rates in millionths and the outer step in basis points."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,7 +72,8 @@ class InnerSpec:
         _between("inner.num_steps", self.num_steps, 1, 10_000)
         _between("inner.batch_size", self.batch_size, 1, 4096)
         _between("inner.warmup_steps", self.warmup_steps, 0, 10_000)
-        _between("inner.learning_rate", self.learning_rate, Decimal("0.0000001"), Decimal(1))
+        _between("inner.learning_rate", self.learning_rate, MILLIONTH, Decimal(1))
+        _multiple("inner.learning_rate", self.learning_rate, MILLIONTH)
         _between("inner.weight_decay", self.weight_decay, Decimal(0), Decimal(1))
         _between("inner.lora_rank", self.lora_rank, 0, 1024)
         _between("inner.lora_alpha", self.lora_alpha, Decimal("0.001"), Decimal(1024))
@@ -105,10 +109,16 @@ class OuterSpec:
     """How admitted updates become the next checkpoint."""
 
     strategy: str = "sparseloco"
+    aggregation: str = "clipped-mean"
+    """How admitted updates become one."""
     alpha: Decimal = Decimal(1)
 
     def __post_init__(self) -> None:
         _between("outer.alpha", self.alpha, Decimal("0.001"), Decimal(10))
+        _multiple("outer.alpha", self.alpha, BASIS_POINT)
+        if self.aggregation not in AGGREGATION_RULES:
+            known = ", ".join(AGGREGATION_RULES)
+            raise ConfigError(f"outer.aggregation: expected one of {known}, got {self.aggregation!r}")
         if self.strategy not in OUTER_RULES:
             raise ConfigError(f"outer.strategy: expected one of {', '.join(OUTER_RULES)}, got {self.strategy!r}")
 
@@ -195,6 +205,29 @@ class RunSpec:
     def to_bytes(self) -> bytes:
         """Canonical JSON."""
         return canonical_json({"version": VERSION, **_jsonable(asdict(self))})
+
+    @property
+    def chain_params(self) -> SpecParams:
+        """The numbers that the chain bounds."""
+        return SpecParams(
+            inner_steps=self.inner.num_steps,
+            learning_rate_millionths=int(self.inner.learning_rate / MILLIONTH),
+            batch_size=self.inner.batch_size,
+            outer_alpha_bps=int(self.outer.alpha / BASIS_POINT),
+            min_updates=self.round.min_updates,
+            reward_per_round=self.reward.per_round,
+            trainers_bps=self.reward.trainers_bps,
+            aggregation_rule=AGGREGATION_RULES[self.outer.aggregation].rule_id,
+        )
+
+    def require_declared(self, declared: SpecParams) -> None:
+        """Raises ConfigError unless the chain bounded the numbers that this spec holds."""
+        for name, value in asdict(self.chain_params).items():
+            if value != (said := getattr(declared, name)):
+                raise ConfigError(
+                    f"run spec: expected {name} = {said} as its proposal declared on chain, the spec says {value}; "
+                    "nobody trains by it until another vote sets an honest one"
+                )
 
     @classmethod
     def from_bytes(cls, data: bytes) -> RunSpec:
@@ -293,6 +326,11 @@ def _jsonable(value: Any) -> Any:
     if isinstance(value, int) and abs(value) > 2**53:
         return str(value)
     return value
+
+
+def _multiple(where: str, value: Decimal, unit: Decimal) -> None:
+    if value % unit:
+        raise ConfigError(f"{where}: expected a multiple of {unit}, got {value}; the chain counts in whole ones")
 
 
 def _between(where: str, value: int | Decimal, low: int | Decimal, high: int | Decimal) -> None:

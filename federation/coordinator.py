@@ -36,7 +36,7 @@ class RoundFailed(Exception):
 
 
 class RunStopped(TenWingsError):
-    """A round failed too often in a row."""
+    """Rounds failed too often in a row, or the run is paused."""
 
 
 @dataclass(kw_only=True)
@@ -95,18 +95,25 @@ class RoundContext:
 
     @classmethod
     def open(cls, coordinator: Coordinator) -> RoundContext:
-        """The round that follows from the chain as it is now."""
+        """The round that follows from the chain as it is now. Raises ConfigError for a spec that its proposal
+        misdeclared on chain, RunStopped while the run is paused."""
         run = coordinator.ledger.run(coordinator.run_id)
+        if coordinator.ledger.latest_block().timestamp < run.paused_until:
+            raise RunStopped(
+                f"run {run.run_id} is paused by an incident until Unix time {run.paused_until}; train then"
+            )
+        spec = RunSpec.from_bytes(coordinator.store.get(run.spec_cid))
+        spec.require_declared(run.spec_params)
         return cls(
             coordinator=coordinator,
             run=run,
-            spec=RunSpec.from_bytes(coordinator.store.get(run.spec_cid)),
+            spec=spec,
             base=read(coordinator.store.get(run.head_cid)),
         )
 
     @property
     def number(self) -> int:
-        return self.run.head_round + 1
+        return self.run.next_round
 
     @cached_property
     def payload(self) -> Payload:

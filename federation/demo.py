@@ -33,7 +33,7 @@ from node.console import Out, loss, short, tokens
 from node.errors import ConfigError, SignatureInvalid, TenWingsError
 from node.local_ports import Ports
 from node.membership import MemberDesk
-from node.records import ArtifactKind, ProposalState, Support
+from node.records import ArtifactKind, ProposalState, RoundStatus, Support
 from node.round_record import RoundRecord
 from node.stack import group_status
 from node.wiring import COORDINATOR, open_ledger, open_store
@@ -171,9 +171,7 @@ def _vote(stage: _Stage, run_id: int) -> None:
     _wait(stage, "the timelock's delay", lambda: ledger.latest_block().timestamp >= ledger.proposal(number).eta)
     relay.execute(number)
     run = ledger.run(run_id)
-    stage.out.say(
-        f"  executed: spec is now v{run.spec_version}, {short(run.spec_cid)}, from round {run.head_round + 1}"
-    )
+    stage.out.say(f"  executed: spec is now v{run.spec_version}, {short(run.spec_cid)}, from round {run.next_round}")
 
 
 def _wait(stage: _Stage, what: str, holds: Callable[[], bool]) -> None:
@@ -211,11 +209,11 @@ def _show(stage: _Stage, run_id: int) -> dict[str, Any]:
 def loss_curve(home: Home, run_id: int) -> Curve:
     """Held-out loss at the genesis checkpoint and after every round, from the chain."""
     ledger, store = open_ledger(home), open_store(home, COORDINATOR)
-    losses = []
-    for number in range(1, ledger.run(run_id).head_round + 1):
-        state = ledger.round(run_id, number)
-        assert state is not None, f"round {number} lies behind the head"
-        if number == 1:
+    losses: list[int] = []
+    for state in ledger.rounds(run_id):
+        if state.status == RoundStatus.VOIDED:
+            continue
+        if not losses:
             losses.append(RoundRecord.from_bytes(store.get(state.commit.record_cid)).parent_heldout_loss_micro)
         losses.append(state.commit.heldout_loss_micro)
     return Curve(losses_micro=tuple(losses))

@@ -19,10 +19,11 @@ from federation.superlink import Federation, superlink_services, supernode_servi
 from node.chain_rpc import Rpc
 from node.config import Home
 from node.deploy import deploy
-from node.deployment import Deployment, DeploySettings
+from node.deployment import PROFILES, Deployment, DeploySettings
 from node.errors import ConfigError
 from node.identity import Identity, create_keystore, create_node_key, create_password_file
 from node.local_ports import Ports
+from node.manifest import Manifest
 from node.records import Address
 from node.services import anvil_service, api_service, sidecar_service
 from node.stack import Ready, Service, free_port, group_status, start_group, stop_all, write_atomically
@@ -32,13 +33,6 @@ RELAYER = "relayer"
 OPERATORS = (COORDINATOR, RELAYER)
 """Names of the operator's own accounts, which no member can take."""
 LOCAL_FUNDS_WEI = 1_000 * 10**18
-LOCAL_SETTINGS = {
-    "epoch_finality_seconds": 1,
-    "voting_delay_seconds": 2,
-    "voting_period_seconds": 20,
-    "timelock_delay_seconds": 2,
-}
-"""Windows of a local chain: long enough to vote by hand in a script, short enough to watch."""
 Tell = Callable[[str], None]
 
 
@@ -48,9 +42,10 @@ def up(
     attached: bool,
     tell: Tell,
     ports: Mapping[str, int] | None = None,
-    settings: Mapping[str, int] | None = None,
+    settings: Mapping[str, Any] | None = None,
 ) -> Ports:
-    """Start the operator's services and every member's node that lives in this state folder."""
+    """Start the operator's services and every member's node that lives in this state folder. `settings` are the
+    contracts', for the first start."""
     home.require()
     chosen = Ports.of(home, ports)
     running = {status.group for status in group_status(home) if status.running}
@@ -61,7 +56,7 @@ def up(
         start_group(home, "base", _base_services(home, chosen), attached=attached)
     if not home.deployment.exists():
         tell("contracts")
-        _deploy(home, chosen, {**LOCAL_SETTINGS, **(settings or {})})
+        _deploy(home, chosen, {**PROFILES["local"], **(settings or {})})
     if "service" not in running:
         tell("coordinator's worker, API and dashboard")
         start_group(home, "service", _service_services(home, chosen), attached=attached)
@@ -195,6 +190,7 @@ def _deploy(home: Home, ports: Ports, settings: Mapping[str, Any]) -> Deployment
         ports.rpc_url, operator, settings=replace(DeploySettings(operator=operator.address), **settings)
     )
     deployment.save(home.deployment)
+    Manifest.of(deployment).save(home.manifest)
     return deployment
 
 

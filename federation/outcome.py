@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from federation.aggregate import aggregate, update_norm
+from federation.aggregate import AGGREGATION_RULES, update_norm
 from federation.config import RunSpec
 from federation.merit import reward_shares
 from federation.outer import outer_rule
@@ -71,7 +71,8 @@ def outcome(inputs: RoundInputs) -> Outcome:
         raise TooFewUpdates(f"expected at least {inputs.spec.round.min_updates} updates that help, got {len(counted)}")
     shapes = {name: tensor.shape for name, tensor in inputs.base.tensors.items()}
     norms: dict[str, float] = {account: update_norm(inputs.updates[account]) for account in counted}
-    mean = aggregate(lambda account: inputs.updates[Address(account)], norms, shapes)
+    rule = AGGREGATION_RULES[inputs.spec.outer.aggregation]
+    mean = rule.combine(lambda account: inputs.updates[Address(account)], norms, shapes)
     stepped = outer_rule(inputs.spec.outer.strategy)(inputs.base.tensors, mean, float(inputs.spec.outer.alpha))
     return Outcome(
         scores=scores,

@@ -43,7 +43,7 @@ def propose_spec(desk: MemberDesk, run_id: int, settings: Mapping[str, str], why
     cid = desk.store.put(wanted.to_bytes())
     effect = ", ".join(f"{c.setting} from {c.before} to {c.after}" for c in changes)
     text = f"Run {run_id}: change {effect}." + (f"\n\n{why}" if why else "")
-    number = desk.propose([desk.ledger.set_spec_action(run_id, cid)], text)
+    number = desk.propose([desk.ledger.set_spec_action(run_id, cid, wanted.chain_params)], text)
     return ProposedSpec(proposal_id=number, spec_cid=cid, changes=changes)
 
 

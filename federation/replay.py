@@ -21,7 +21,7 @@ from node import cid as cids
 from node.errors import ConfigError, ContentCorrupt, ContentUnavailable, SignatureInvalid
 from node.ports import Ledger
 from node.proofs import contribution_tree, merit_tree
-from node.records import Address, Cid, ContributionLeaf, EpochCommit, MeritLeaf, Role, RoundCommit
+from node.records import Address, Cid, ContributionLeaf, EpochCommit, MeritLeaf, Role, RoundCommit, RoundStatus
 from node.round_record import RoundRecord, ScoreSheet, merit_tree_to_bytes, tree_from_bytes, tree_to_bytes
 
 Fetch = Callable[[Cid], bytes]
@@ -65,6 +65,7 @@ def commit_of(record: RoundRecord, record_cid: Cid) -> RoundCommit:
         run_id=record.run_id,
         round=record.round,
         spec_digest=cids.digest(record.spec_cid),
+        dataset_digest=record.dataset_digest,
         parent_digest=cids.digest(record.base_cid),
         checkpoint_cid=record.checkpoint_cid,
         contributions_root=record.contributions_root,
@@ -128,8 +129,14 @@ def gather(ledger: Ledger, fetch: Fetch, record: RoundRecord) -> RoundInputs:
         updates=updates,
         sheets=load_sheets(ledger, fetch, record),
         member_ids={m.account: m.member_id for m in ledger.members()},
-        previous=previous_leaves(ledger, fetch, record.run_id, record.round),
+        previous=previous_leaves(ledger, fetch, record.run_id, _parent_round(ledger, record)),
     )
+
+
+def _parent_round(ledger: Ledger, record: RoundRecord) -> int:
+    """The round that this one follows: the chain's word once it is committed, before that the newest that counts."""
+    state = ledger.round(record.run_id, record.round)
+    return ledger.run(record.run_id).head_round if state is None else state.parent_round
 
 
 def _spec(fetch: Fetch, cid: Cid) -> RunSpec:
@@ -155,7 +162,7 @@ def _each_once(what: str, accounts: Sequence[Address]) -> None:
 def load_sheets(ledger: Ledger, fetch: Fetch, record: RoundRecord) -> list[ScoreSheet]:
     """The record's score sheets, signatures, coverage and seed checked. Raises Mismatch."""
     _each_once("score sheets", [s.account for s in record.sheets])
-    if len(record.sheets) < (quorum := ledger.run(record.run_id).params.quorum):
+    if len(record.sheets) < (quorum := ledger.run(record.run_id).quorum):
         raise Mismatch("score sheets", f"expected at least {quorum}, got {len(record.sheets)}")
     try:
         block = ledger.block_at(record.seed_block_number)
@@ -188,13 +195,13 @@ def load_sheets(ledger: Ledger, fetch: Fetch, record: RoundRecord) -> list[Score
     return sheets
 
 
-def previous_leaves(ledger: Ledger, fetch: Fetch, run_id: int, round_number: int) -> list[ContributionLeaf]:
-    """Leaves of the round before; empty for the first."""
-    if round_number == 1:
+def previous_leaves(ledger: Ledger, fetch: Fetch, run_id: int, parent_round: int) -> list[ContributionLeaf]:
+    """Leaves of the round that the next one follows; empty before the first."""
+    if parent_round == 0:
         return []
-    state = ledger.round(run_id, round_number - 1)
+    state = ledger.round(run_id, parent_round)
     if state is None:
-        raise Mismatch("parent round", f"expected round {round_number - 1} on chain, there is none")
+        raise Mismatch("parent round", f"expected round {parent_round} on chain, there is none")
     return load_leaves(fetch, load_record(fetch, state.commit))
 
 
@@ -233,13 +240,15 @@ def _first_difference(got: Sequence[ContributionLeaf], wanted: Sequence[Contribu
 def epoch_of(
     ledger: Ledger, fetch: Fetch, run_id: int, epoch: int, upto_round: int
 ) -> tuple[EpochCommit, list[MeritLeaf]]:
-    """A merit epoch recomputed from the run's committed rounds."""
+    """A merit epoch recomputed from the rounds of the run that count; voided ones do not."""
+    counted = [
+        s.commit for s in ledger.rounds(run_id) if s.status != RoundStatus.VOIDED and s.commit.round <= upto_round
+    ]
+    if upto_round and (not counted or counted[-1].round != upto_round):
+        raise Mismatch("merit epoch", f"expected round {upto_round} on chain and not voided, there is none")
     rounds = []
-    for number in range(1, upto_round + 1):
-        state = ledger.round(run_id, number)
-        if state is None:
-            raise Mismatch("merit epoch", f"expected round {number} on chain, there is none")
-        record = load_record(fetch, state.commit)
+    for commit_of_round in counted:
+        record = load_record(fetch, commit_of_round)
         rounds.append((_spec(fetch, record.spec_cid).reward, load_leaves(fetch, record)))
     leaves = epoch_leaves(epoch, rounds)
     if not leaves:

@@ -32,9 +32,10 @@ from model.evaluate.heldout import heldout_loss, paired_losses
 from model.job import TrainJob
 from model.train import train_inner
 from node import cid as cids
+from node.errors import ConfigError
 from node.identity import Identity
 from node.ports import ContentStore, Ledger
-from node.records import Address, Cid, DatasetManifest, Receipt, RunState, ShardEntry, shards_of
+from node.records import Address, Cid, DatasetManifest, Receipt, RoundStatus, RunState, ShardEntry, shards_of
 from node.round_record import ScoreSheet, SignedReceipt, to_json
 from node.typed_data import sign
 
@@ -58,7 +59,7 @@ class Resident:
     def __post_init__(self) -> None:
         self._bytes: dict[Cid, bytes] = {}
         self._clips: dict[Cid, Clips] = {}
-        self._heldout: dict[tuple[Cid, Cid], int] = {}
+        self._heldout: dict[tuple[bytes, int, Cid], int] = {}
         self._equipped: set[Cid] = set()
 
     def handle(self, task: Task) -> Reply:
@@ -117,9 +118,9 @@ class Resident:
         return lease.answer({"receipt": to_json(signed)})
 
     def _counted(self, run: RunState, round_number: int, update_digest: bytes) -> bool:
-        """Did the update we sent in that round enter its commit?"""
+        """Did the update we sent in that round enter its commit, and does the round count?"""
         state = self.ledger.round(run.run_id, round_number)
-        if state is None:
+        if state is None or state.status == RoundStatus.VOIDED:
             return False
         record = replay.load_record(self.store.get, state.commit)
         return any(s.receipt.update_digest == update_digest for s in record.receipts)
@@ -191,6 +192,8 @@ class Resident:
         """Redo the whole round of a record; sign the commit that follows from it, or say what differs."""
         record, result = replay.redo(self.ledger, self.store.get, task.run_id, task.round, task.record_cid)
         run, spec = self._run(task.run_id, record.spec_cid, record.base_cid)
+        if record.dataset_digest != run.dataset_digest:
+            raise Refused("disagrees", f"dataset: expected 0x{run.dataset_digest.hex()}, got another")
         self._bytes[record.checkpoint_cid] = result.checkpoint
         measured = self._heldout_loss(run, spec, record.checkpoint_cid)
         allowed = max(1, measured * spec.score.heldout_tolerance_bps // 10_000)
@@ -213,10 +216,10 @@ class Resident:
         return {"heldout_loss_micro": self._heldout_loss(run, spec, task.checkpoint_cid)}
 
     def _heldout_loss(self, run: RunState, spec: RunSpec, checkpoint_cid: Cid) -> int:
-        key = (run.params.spec_cid, checkpoint_cid)
+        key = (run.dataset_digest, spec.score.heldout_draws, checkpoint_cid)
         if key not in self._heldout:
             clips = concatenate([self._shard(entry.cid) for entry in self._entries(run, "heldout")])
-            seed = seed_to_int(run.params.dataset_digest)
+            seed = seed_to_int(run.dataset_digest)
             loss = heldout_loss(self._get(checkpoint_cid), clips, seed=seed, num_draws=spec.score.heldout_draws)
             self._heldout[key] = to_micro(loss)
         return self._heldout[key]
@@ -230,7 +233,12 @@ class Resident:
             raise Refused("wrong-spec", f"expected the chain's spec {run.spec_cid}, got {spec_cid}")
         if base_cid != run.head_cid:
             raise Refused("stale-base", f"expected the chain's head {run.head_cid}, got {base_cid}")
-        return run, self._spec(spec_cid)
+        spec = self._spec(spec_cid)
+        try:
+            spec.require_declared(run.spec_params)
+        except ConfigError as error:
+            raise Refused("wrong-spec", str(error)) from error
+        return run, spec
 
     def _spec(self, spec_cid: Cid) -> RunSpec:
         """The run spec, its frozen parts fetched to where the model finds them."""
@@ -241,9 +249,9 @@ class Resident:
         return spec
 
     def _entries(self, run: RunState, split: str) -> list[ShardEntry]:
-        artifact = self.ledger.artifact(run.params.dataset_digest)
+        artifact = self.ledger.artifact(run.dataset_digest)
         if artifact is None:
-            raise Refused("unavailable", f"expected a registered dataset 0x{run.params.dataset_digest.hex()}")
+            raise Refused("unavailable", f"expected a registered dataset 0x{run.dataset_digest.hex()}")
         entries = list(shards_of(DatasetManifest.from_bytes(self._get(artifact.cid)), split))
         if not entries:
             raise Refused("unavailable", f"expected shards of the split {split!r} in dataset {artifact.cid}, got none")

@@ -18,6 +18,7 @@ from federation.coordinator import Coordinator, RoundContext, RoundFailed, RunSt
 from federation.messages import EpochTask
 from federation.scoring_phase import read_scores, score
 from federation.training_phase import admit, train
+from node.errors import LedgerRefused
 from node.records import EpochCommit, RunState, canonical_json
 from node.round_record import RoundRecord, merit_tree_to_bytes, to_json
 from node.typed_data import signer
@@ -28,12 +29,13 @@ FINALITY_SLACK_SECONDS = 60
 
 def run_rounds(c: Coordinator, num_rounds: int) -> None:
     """Commit `num_rounds` more rounds, then cut a merit epoch. Raises RunStopped after repeated failures."""
-    target = c.ledger.run(c.run_id).head_round + num_rounds
-    failures = 0
-    while (ctx := RoundContext.open(c)).number <= target:
+    committed = failures = 0
+    while committed < num_rounds:
+        restore_head(c)
+        ctx = RoundContext.open(c)
         try:
-            play(ctx, target)
-            failures = 0
+            play(ctx, ctx.number + num_rounds - committed - 1)
+            committed, failures = committed + 1, 0
         except RoundFailed as failure:
             failures += 1
             _close_failed(ctx, failure)
@@ -48,6 +50,19 @@ def run_rounds(c: Coordinator, num_rounds: int) -> None:
         raise RunStopped(
             f"the rounds are committed, the merit epoch is not: {failure}; train again to cut it"
         ) from failure
+
+
+def restore_head(c: Coordinator) -> None:
+    """After a void the chain has to be told the head again, which anyone may do."""
+    if c.ledger.run(c.run_id).head_known:
+        return
+    try:
+        c.ledger.restore_head(c.run_id)
+    except LedgerRefused as error:
+        if error.rule != "HeadKnown":  # somebody was faster
+            raise
+    run = c.ledger.run(c.run_id)
+    c.progress("head-restored", {"round": run.head_round, "head_cid": run.head_cid})
 
 
 def play(ctx: RoundContext, target: int) -> RoundRecord:
@@ -89,22 +104,25 @@ def _close_failed(ctx: RoundContext, failure: RoundFailed) -> None:
 
 
 def cut_epoch(c: Coordinator) -> EpochCommit | None:
-    """Commit a merit epoch over all rounds so far, once the last is final. None when there is nothing new."""
+    """Commit a merit epoch over all rounds so far, once the last is final. While a round is under dispute, over those
+    that are final. None when there is nothing new."""
     run = c.ledger.run(c.run_id)
+    if run.head_round and not run.disputed_round:
+        _wait_final(c, run)
+    upto = max((state.commit.round for state in c.ledger.rounds(c.run_id) if state.final), default=0)
     latest = _latest_epoch(c)
-    if run.head_round == 0 or (latest and latest.upto_round >= run.head_round):
+    if upto == 0 or (latest and latest.upto_round >= upto):
         return None
-    _wait_final(c, run)
     number = (latest.epoch if latest else 0) + 1
-    statement, leaves = replay.epoch_of(c.ledger, c.store.get, c.run_id, number, run.head_round)
+    statement, leaves = replay.epoch_of(c.ledger, c.store.get, c.run_id, number, upto)
     c.store.put(merit_tree_to_bytes(leaves))
     domain, spec = c.ledger.domain("MeritEpochs"), RunSpec.from_bytes(c.store.get(run.spec_cid))
     cosigned = cosign(
-        c, EpochTask(run_id=c.run_id, epoch=number, upto_round=run.head_round), MessageType.QUERY, run.params.quorum,
+        c, EpochTask(run_id=c.run_id, epoch=number, upto_round=upto), MessageType.QUERY, run.quorum,
         spec.round.cosign_deadline_seconds, lambda signature: signer(domain, statement, signature),
     )  # fmt: skip
     c.ledger.commit_epoch(statement, cosigned.signatures)
-    c.progress("epoch-committed", {"epoch": number, "upto_round": run.head_round, "members": statement.count})
+    c.progress("epoch-committed", {"epoch": number, "upto_round": upto, "members": statement.count})
     return statement
 
 

@@ -37,12 +37,15 @@ def create_run(
     quorum: int = 2,
     dispute_window_seconds: int = 2,
 ) -> RunState:
-    """Put the spec and the genesis checkpoint on IPFS, create the run on chain and fund its rewards.
+    """Put the spec and the genesis checkpoint on IPFS, create the run on chain and fund its rewards; in a network
+    without a token its rounds reward nothing.
 
     `start` is a trained checkpoint to begin with; without one the genesis follows from the spec's seed. Raises
     ConfigError for one of another configuration than the spec's.
     """
     ledger, store = open_ledger(home, open_identity(home, COORDINATOR)), open_store(home, COORDINATOR)
+    if not ledger.pays_rewards():
+        spec = spec.with_changes({"reward.per_round": "0"})
     genesis = _genesis(model_config(store, spec.model), spec.model.seed, start)
     if ledger.artifact(cids.digest(dataset)) is None:
         raise ConfigError(f"expected a registered dataset, got {dataset}; `tenwings data add` registers one")
@@ -52,6 +55,7 @@ def create_run(
     params = RunParams(
         name=spec.name,
         spec_cid=store.put(spec.to_bytes()),
+        spec_params=spec.chain_params,
         genesis_cid=store.put(genesis),
         dataset_digest=cids.digest(dataset),
         reward_cap=spec.reward.per_round,
@@ -59,7 +63,8 @@ def create_run(
         dispute_window_seconds=dispute_window_seconds,
     )
     run_id = ledger.create_run(params)
-    ledger.fund(run_id, FUNDED_ROUNDS * spec.reward.per_round)
+    if ledger.pays_rewards():
+        ledger.fund(run_id, FUNDED_ROUNDS * spec.reward.per_round)
     return ledger.run(run_id)
 
 

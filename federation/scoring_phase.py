@@ -45,7 +45,7 @@ def score(ctx: RoundContext, receipts: Sequence[SignedReceipt]) -> dict[str, Any
     """Ask all evaluators. Returns JSON for the journal."""
     c = ctx.coordinator
     block = _next_block(ctx)
-    nodes = c.nodes(Role.EVALUATOR, ctx.run.params.quorum)
+    nodes = c.nodes(Role.EVALUATOR, ctx.run.quorum)
     task = ScoreTask(
         run_id=ctx.run.run_id,
         round=ctx.number,
@@ -55,7 +55,7 @@ def score(ctx: RoundContext, receipts: Sequence[SignedReceipt]) -> dict[str, Any
         seed_block_number=block.number,
     )
     patience = Patience(
-        enough=max(ctx.run.params.quorum, len(nodes) - 1),
+        enough=max(ctx.run.quorum, len(nodes) - 1),
         grace_seconds=ctx.spec.round.grace_seconds,
         deadline_seconds=ctx.spec.round.score_deadline_seconds,
     )
@@ -102,9 +102,9 @@ def read_scores(ctx: RoundContext, scored: Mapping[str, Any], receipts: Sequence
             sheets.append(_read_sheet(ctx, account, reply["sheet"], block, receipts))
         except Refused as refused:
             refusals.append(ctx.refusal(account, refused, "score"))
-    if len(sheets) < ctx.run.params.quorum:
+    if len(sheets) < ctx.run.quorum:
         why = "; ".join(f"{r.account}: {r.reason}" for r in refusals)
-        raise RoundFailed("too-few-sheets", f"expected {ctx.run.params.quorum}, got {len(sheets)} ({why})")
+        raise RoundFailed("too-few-sheets", f"expected {ctx.run.quorum}, got {len(sheets)} ({why})")
     return Scored(seed_block=block, sheets=sheets, refusals=refusals)
 
 

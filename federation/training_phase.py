@@ -63,9 +63,9 @@ def train(ctx: RoundContext) -> dict[str, Any]:
 def _leases(ctx: RoundContext, trainers: Sequence[Member]) -> dict[Address, list[Cid]]:
     """Train shards dealt out by member id, the same way every round."""
     c = ctx.coordinator
-    artifact = c.ledger.artifact(ctx.run.params.dataset_digest)
+    artifact = c.ledger.artifact(ctx.run.dataset_digest)
     if artifact is None:
-        raise RoundFailed("no-dataset", f"expected dataset 0x{ctx.run.params.dataset_digest.hex()} to be registered")
+        raise RoundFailed("no-dataset", f"expected dataset 0x{ctx.run.dataset_digest.hex()} to be registered")
     shards = shards_of(DatasetManifest.from_bytes(c.store.get(artifact.cid)), "train")
     if not shards:
         raise RoundFailed("no-dataset", f"expected train shards in dataset {artifact.cid}, there are none")

@@ -16,22 +16,22 @@ from node.chain_events import EventFetcher, EventLog
 from node.chain_records import (
     actions_from,
     artifact_from,
+    data_fields,
+    data_of,
     epoch_commit_from,
     epoch_fields,
     join_fields,
     leaf_fields,
     member_from,
     registration_fields,
-    round_commit_from,
     round_fields,
     run_fields,
-    run_params_from,
     stage_arguments,
 )
 from node.chain_rpc import LATEST, Rpc
 from node.chain_sender import Receipt, Sender
 from node.deployment import DOMAIN_NAMES, Deployment
-from node.errors import ConfigError, LedgerError, LedgerRefused
+from node.errors import ConfigError, LedgerError, LedgerRefused, NoRewards
 from node.identity import Identity
 from node.records import (
     Action,
@@ -54,7 +54,9 @@ from node.records import (
     RoundState,
     RunParams,
     RunState,
+    SpecParams,
 )
+from node.run_history import RunHistory
 
 _OVER = (ProposalState.CANCELED, ProposalState.DEFEATED, ProposalState.EXPIRED, ProposalState.EXECUTED)
 
@@ -141,20 +143,10 @@ class ChainLedger:
         return len(self._log.refreshed().named("RunCreated"))
 
     def run(self, run_id: int) -> RunState:
-        log = self._log.refreshed()
-        created, spec = log.last("RunCreated", run_id), log.last("SpecChanged", run_id)
-        if created is None or spec is None:
+        state = self._history(run_id).state
+        if state is None:
             raise LedgerRefused("UnknownRun", {"runId": run_id})
-        params = run_params_from(created.args)
-        head = log.last("RoundCommitted", run_id)
-        return RunState(
-            run_id=run_id,
-            params=params,
-            spec_version=spec.args["version"],
-            spec_cid=cids.from_bytes(spec.args["specCid"]),
-            head_round=0 if head is None else head.args["round"],
-            head_cid=params.genesis_cid if head is None else cids.from_bytes(head.args["checkpointCid"]),
-        )
+        return state
 
     def commit_round(self, commit: RoundCommit, signatures: Sequence[bytes]) -> bytes:
         return self._send("TrainingRuns", "commitRound", round_fields(commit), list(signatures)).tx_hash
@@ -165,37 +157,69 @@ class ChainLedger:
         return receipt.tx_hash
 
     def round(self, run_id: int, round_number: int) -> RoundState | None:
-        event = self._log.refreshed().last("RoundCommitted", run_id, round_number)
-        if event is None:
-            return None
-        return RoundState(
-            commit=round_commit_from(event.args),
-            committed_at=event.args["committedAt"],
-            block_number=event.block_number,
-            tx_hash=event.tx_hash,
-            final=self._call("TrainingRuns", "isFinal", run_id, round_number),
-        )
+        return self._history(run_id).round(round_number, self._rpc.now())
+
+    def rounds(self, run_id: int) -> Sequence[RoundState]:
+        self.run(run_id)
+        history, now = self._history(run_id), self._rpc.now()
+        return tuple(state for n in sorted(history.rounds) if (state := history.round(n, now)) is not None)
+
+    def restore_head(self, run_id: int) -> bytes:
+        history = self._history(run_id)
+        if history.lost_at == 0:
+            raise LedgerRefused("HeadKnown", {"runId": run_id})
+        data = data_of(history.rounds[history.lost_at])
+        return self._send("TrainingRuns", "restoreHead", run_id, data_fields(data)).tx_hash
+
+    def _history(self, run_id: int) -> RunHistory:
+        return RunHistory.of(self._log.refreshed().of_run(run_id), run_id)
 
     # rewards
 
+    def pays_rewards(self) -> bool:
+        return not self._deployment.settings.zero_token
+
     def fund(self, run_id: int, amount: int) -> bytes:
+        self._require_money()
         vault = self._deployment.addresses["RewardVault"]
         if self._call("RewardToken", "allowance", self._sending().address, vault) < amount:
             self._send("RewardToken", "approve", vault, amount)
         return self._send("RewardVault", "fund", run_id, amount).tx_hash
 
     def funded(self, run_id: int) -> int:
+        self._require_money()
         return int(self._call("RewardVault", "funded", run_id))
 
     def claim(self, leaf: ContributionLeaf, proof: Sequence[bytes]) -> int:
-        receipt = self._send("RewardVault", "claim", leaf_fields(leaf), list(proof))
+        self._require_money()
+        state = self.round(leaf.run_id, leaf.round)
+        if state is None:
+            raise LedgerRefused("RoundNotFinal", {"runId": leaf.run_id, "round": leaf.round})
+        data = data_fields(data_of(state))
+        receipt = self._send("RewardVault", "claim", leaf_fields(leaf), data, list(proof))
         return int(self._logged(receipt, "RewardClaimed").args["amount"])
 
-    def claimed(self, run_id: int, account: Address) -> int:
-        return int(self._call("RewardVault", "claimed", run_id, account))
+    def release(self, run_id: int, member_id: int) -> int:
+        self._require_money()
+        receipt = self._send("RewardVault", "release", run_id, member_id)
+        return int(self._logged(receipt, "RewardVested").args["amount"])
+
+    def claimed(self, run_id: int, member_id: int) -> int:
+        self._require_money()
+        return int(self._call("RewardVault", "claimed", run_id, member_id))
+
+    def locked(self, run_id: int, member_id: int) -> int:
+        self._require_money()
+        amount, _ = self._call("RewardVault", "locked", run_id, member_id)
+        return int(amount)
 
     def reward_balance(self, account: Address) -> int:
+        self._require_money()
         return int(self._call("RewardToken", "balanceOf", account))
+
+    def _require_money(self) -> None:
+        if not self.pays_rewards():
+            raise NoRewards
 
     # merit
 
@@ -212,8 +236,9 @@ class ChainLedger:
 
     # governance
 
-    def set_spec_action(self, run_id: int, spec_cid: Cid) -> Action:
-        return governance.set_spec(self._deployment.addresses["TrainingRuns"], run_id, spec_cid)
+    def set_spec_action(self, run_id: int, spec_cid: Cid, params: SpecParams | None = None) -> Action:
+        chosen = params or self.run(run_id).spec_params
+        return governance.set_spec(self._deployment.addresses["TrainingRuns"], run_id, spec_cid, chosen)
 
     def describe_action(self, action: Action) -> Mapping[str, Any]:
         return governance.describe_action(self._deployment.addresses, action)

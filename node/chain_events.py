@@ -99,6 +99,7 @@ class EventLog:
         self._all: list[Event] = []
         self._by_name: dict[str, list[Event]] = defaultdict(list)
         self._by_key: dict[tuple[Any, ...], Event] = {}
+        self._by_run: dict[int, list[Event]] = defaultdict(list)
 
     def refreshed(self) -> EventLog:
         """This log, up to date with the chain's latest block. Raises DaemonUnavailable."""
@@ -115,6 +116,11 @@ class EventLog:
         """The newest event of this name whose first arguments are `key`."""
         with self._lock:
             return self._by_key.get((name, *key))
+
+    def of_run(self, run_id: int) -> Sequence[Event]:
+        """All events of TrainingRuns about this run, in order."""
+        with self._lock:
+            return tuple(self._by_run[run_id])
 
     def between(self, from_block: int, to_block: int | None) -> Sequence[Event]:
         """Events of these blocks, both included, in order."""
@@ -145,10 +151,13 @@ class EventLog:
         self._all.clear()
         self._by_name.clear()
         self._by_key.clear()
+        self._by_run.clear()
 
     def _add(self, event: Event) -> None:
         self._all.append(event)
         self._by_name[event.name].append(event)
+        if event.contract == "TrainingRuns" and "runId" in event.args:
+            self._by_run[event.args["runId"]].append(event)
         values = tuple(event.args.values())
         for length in (1, 2):
             if all(isinstance(value, int | str | bytes) for value in values[:length]):

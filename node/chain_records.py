@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import astuple, fields
 from typing import Any
 
 from node import cid as cids
@@ -17,10 +18,14 @@ from node.records import (
     Event,
     JoinRequest,
     Member,
+    ParamBounds,
     Registration,
     Role,
     RoundCommit,
+    RoundData,
+    RoundState,
     RunParams,
+    SpecParams,
 )
 
 
@@ -46,12 +51,67 @@ def run_fields(params: RunParams) -> tuple[Any, ...]:
     return (
         params.name,
         cids.to_bytes(params.spec_cid),
+        spec_fields(params.spec_params),
         cids.to_bytes(params.genesis_cid),
         params.dataset_digest,
         params.reward_cap,
         params.quorum,
         params.dispute_window_seconds,
+        params.vested_bps,
+        params.vesting_seconds,
     )
+
+
+def spec_fields(params: SpecParams) -> tuple[int, ...]:
+    """IRunGovernance.SpecParams."""
+    return astuple(params)
+
+
+def spec_args(params: SpecParams) -> dict[str, int]:
+    """IRunGovernance.SpecParams by Solidity name, as events hold it."""
+    return {_camel(f.name): getattr(params, f.name) for f in fields(params)}
+
+
+def spec_params_from(args: Mapping[str, int]) -> SpecParams:
+    """From IRunGovernance.SpecParams by Solidity name."""
+    return SpecParams(**{f.name: args[_camel(f.name)] for f in fields(SpecParams)})
+
+
+def bounds_fields(bounds: ParamBounds) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """IRunGovernance.ParamBounds."""
+    return spec_fields(bounds.least), spec_fields(bounds.most)
+
+
+def bounds_from(args: Mapping[str, Mapping[str, int]]) -> ParamBounds:
+    """From IRunGovernance.ParamBounds by Solidity name."""
+    return ParamBounds(least=spec_params_from(args["least"]), most=spec_params_from(args["most"]))
+
+
+def _camel(name: str) -> str:
+    first, *rest = name.split("_")
+    return first + "".join(word.capitalize() for word in rest)
+
+
+def data_of(state: RoundState) -> RoundData:
+    """What the chain sealed of a committed round."""
+    commit = state.commit
+    return RoundData(
+        contributions_root=commit.contributions_root,
+        checkpoint_digest=cids.digest(commit.checkpoint_cid),
+        parent_digest=commit.parent_digest,
+        cumulative_reward=state.cumulative_reward,
+        reward=commit.reward,
+    )
+
+
+def data_fields(data: RoundData) -> tuple[Any, ...]:
+    """ITrainingRuns.RoundData."""
+    return astuple(data)
+
+
+def data_from(args: Mapping[str, Any]) -> RoundData:
+    """From ITrainingRuns.RoundData by Solidity name."""
+    return RoundData(**{f.name: args[_camel(f.name)] for f in fields(RoundData)})
 
 
 def round_fields(commit: RoundCommit) -> tuple[Any, ...]:
@@ -60,14 +120,21 @@ def round_fields(commit: RoundCommit) -> tuple[Any, ...]:
         commit.run_id,
         commit.round,
         commit.spec_digest,
+        commit.dataset_digest,
         commit.parent_digest,
-        cids.to_bytes(commit.checkpoint_cid),
+        cids.digest(commit.checkpoint_cid),
         commit.contributions_root,
-        cids.to_bytes(commit.record_cid),
+        cids.digest(commit.record_cid),
+        codecs_of(commit),
         commit.num_clients,
         commit.reward,
         commit.heldout_loss_micro,
     )
+
+
+def codecs_of(commit: RoundCommit) -> int:
+    """Which of the commit's two CIDs, checkpoint and record, is dag-pb."""
+    return cids.codecs(commit.checkpoint_cid, commit.record_cid)
 
 
 def leaf_fields(leaf: ContributionLeaf) -> tuple[Any, ...]:
@@ -125,16 +192,19 @@ def artifact_from(event: Event) -> Artifact:
     )
 
 
-def run_params_from(args: Mapping[str, Any]) -> RunParams:
-    """From RunCreated."""
+def run_params_from(args: Mapping[str, Any], spec_params: SpecParams) -> RunParams:
+    """From RunCreated, and the SpecChanged that follows it."""
     return RunParams(
         name=args["name"],
         spec_cid=cids.from_bytes(args["specCid"]),
+        spec_params=spec_params,
         genesis_cid=cids.from_bytes(args["genesisCid"]),
         dataset_digest=args["datasetDigest"],
         reward_cap=args["rewardCap"],
         quorum=args["quorum"],
         dispute_window_seconds=args["disputeWindowSeconds"],
+        vested_bps=args["vestedBps"],
+        vesting_seconds=args["vestingSeconds"],
     )
 
 
@@ -144,10 +214,11 @@ def round_commit_from(args: Mapping[str, Any]) -> RoundCommit:
         run_id=args["runId"],
         round=args["round"],
         spec_digest=args["specDigest"],
+        dataset_digest=args["datasetDigest"],
         parent_digest=args["parentDigest"],
-        checkpoint_cid=cids.from_bytes(args["checkpointCid"]),
+        checkpoint_cid=cids.of_digest(args["checkpointDigest"], dag_pb=bool(args["codecs"] & 1)),
         contributions_root=args["contributionsRoot"],
-        record_cid=cids.from_bytes(args["recordCid"]),
+        record_cid=cids.of_digest(args["recordDigest"], dag_pb=bool(args["codecs"] & 2)),
         num_clients=args["numClients"],
         reward=args["reward"],
         heldout_loss_micro=args["heldoutLossMicro"],

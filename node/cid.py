@@ -62,6 +62,16 @@ def to_bytes(cid: Cid) -> bytes:
     return _decode(parse(cid))
 
 
+def codecs(*named: Cid) -> int:
+    """One bit a CID, from the lowest: whether it names a tree of blocks (dag-pb) and not one raw block."""
+    return sum(int(to_bytes(cid)[1] == DAG_PB) << bit for bit, cid in enumerate(named))
+
+
+def of_digest(digest_bytes: bytes, *, dag_pb: bool) -> Cid:
+    """The CID with this digest. Raises ValueError unless it has 32 bytes."""
+    return from_bytes(bytes([_VERSION, DAG_PB if dag_pb else RAW, 0x12, 0x20]) + digest_bytes)
+
+
 def from_bytes(data: bytes) -> Cid:
     """The CID of these 36 bytes; ValueError when they are not one of ours."""
     if len(data) != _NUM_BYTES:

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from node.chain_verbs import chain_app
 from node.config import Home
 from node.console import HomeOption, JsonOption, Out, find_home, loss, short, tokens, verb
 from node.doctor import FAIL, examine, worst
@@ -15,7 +16,7 @@ from node.local_ports import Ports
 from node.membership import MemberDesk
 from node.ports import Ledger
 from node.proofs import merit_proof
-from node.records import ProposalState, Support
+from node.records import ProposalState, RoundStatus, Support
 from node.relay_client import RelayClient
 from node.stack import group_status, stop_all
 from node.wiring import COORDINATOR, open_identity, open_ledger, open_met_store, open_store
@@ -28,8 +29,15 @@ app = typer.Typer(
 )
 run_app = typer.Typer(help="Training runs.", no_args_is_help=True)
 app.add_typer(run_app, name="run")
+app.add_typer(chain_app, name="chain")
 
 AsOption = Annotated[str, typer.Option("--as", help="Member whose key signs.")]
+ROUND_WORDS = {
+    RoundStatus.COMMITTED: "open to dispute",
+    RoundStatus.DISPUTED: "disputed",
+    RoundStatus.FINAL: "final",
+    RoundStatus.VOIDED: "voided",
+}
 RunOption = Annotated[int, typer.Option("--run", help="Run id.")]
 
 
@@ -168,7 +176,7 @@ def claim(
     desk = open_desk(find_home(home), name)
     paid = desk.claim(run)
     balance = desk.ledger.reward_balance(desk.account)
-    text = f"{name}: {tokens(paid)} paid, balance {tokens(balance)}" if paid else f"{name}: nothing to claim"
+    text = f"{name}: {tokens(paid)} claimed, balance {tokens(balance)}" if paid else f"{name}: nothing to claim"
     Out(as_json=as_json).result({"member": name, "paid_wei": str(paid), "balance_wei": str(balance)}, text)
 
 
@@ -235,14 +243,13 @@ def run_show(
     names = {m.account: m.name for m in ledger.members()}
     state = ledger.run(run)
     rows = []
-    for number in range(1, state.head_round + 1):
-        committed = ledger.round(run, number)
-        assert committed is not None, f"round {number} lies behind the head"
+    for committed in ledger.rounds(run):
         record = RoundRecord.from_bytes(store.get(committed.commit.record_cid))
         refused = [f"{names.get(r.account, r.account)}: {r.reason}" for r in record.refusals]
         rows.append(
             {
-                "round": number,
+                "round": committed.commit.round,
+                "status": ROUND_WORDS[committed.status],
                 "held-out loss": loss(committed.commit.heldout_loss_micro),
                 "updates": committed.commit.num_clients,
                 "refused": "; ".join(refused) or "-",

@@ -70,6 +70,11 @@ class Home:
         """Addresses of the deployed contracts."""
         return self.chain / "deployment.json"
 
+    @property
+    def manifest(self) -> Path:
+        """What the deployment is made of and who holds which power."""
+        return self.chain / "manifest.json"
+
     # flower
     @property
     def flower(self) -> Path:

@@ -6,27 +6,24 @@ power. The operator is admitter and curator until a vote says otherwise.
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
 from typing import Any
 
 from eth_utils.address import to_checksum_address
-from eth_utils.crypto import keccak
 
 from node.abi_codec import encode_call, encode_constructor
+from node.artifacts import artifact
+from node.chain_records import bounds_fields
 from node.chain_rpc import Rpc
 from node.chain_sender import Sender
+from node.deploy_plan import ADMIN_ROLE, ANYONE, ROLES, grants, made_by_constructor, role_contracts
 from node.deployment import Deployment, DeploySettings
-from node.errors import LedgerError, PrerequisiteError
+from node.errors import LedgerError
 from node.identity import Identity
 from node.records import Address
 
-ARTIFACT_FOLDER = Path(__file__).resolve().parent.parent / "contracts" / "artifacts"
-
-_ANYONE = Address("0x" + "0" * 40)
-_ADMIN_ROLE = bytes(32)
-_ROLES = {name: keccak(text=name) for name in ("GOVERNANCE_ROLE", "ADMITTER_ROLE", "CURATOR_ROLE")}
-_TIMELOCK_ROLES = {name: keccak(text=name) for name in ("PROPOSER_ROLE", "CANCELLER_ROLE")}
+CREATE_GAS, GAS_PER_CODE_BYTE, GAS_PER_DATA_BYTE = 53_000, 200, 16
+CALL_GAS = 80_000
+"""More than any call of a deployment takes."""
 
 
 def deploy(rpc_url: str, deployer_key: Identity, *, settings: DeploySettings) -> Deployment:
@@ -39,7 +36,7 @@ def deploy(rpc_url: str, deployer_key: Identity, *, settings: DeploySettings) ->
     work = _Deploying(Sender(rpc, deployer_key, chain_id))
     _create(work, settings)
     _grant(work, settings)
-    _renounce(work)
+    _renounce(work, settings)
     return Deployment(
         chain_id=chain_id,
         rpc_url=rpc_url,
@@ -58,7 +55,7 @@ class _Deploying:
         self.first_block = 0
 
     def create(self, contract: str, *args: Any) -> None:
-        receipt = self.sender.send(None, _bytecode(contract) + encode_constructor(contract, *args))
+        receipt = self.sender.send(None, artifact(contract).creation + encode_constructor(contract, *args))
         if receipt.contract_address is None:
             raise LedgerError(f"expected the address of the new {contract} from the chain's node, got none")
         self.first_block = self.first_block or receipt.block_number
@@ -73,11 +70,13 @@ def _create(work: _Deploying, settings: DeploySettings) -> None:
     deployer, made = work.sender.address, work.addresses
     work.create("MemberRegistry", deployer)
     work.create("ArtifactRegistry", made["MemberRegistry"], deployer, list(settings.licences))
-    work.create("TrainingRuns", made["MemberRegistry"], made["ArtifactRegistry"], deployer)
-    work.create("RewardToken", settings.token_holder, settings.reward_supply_wei)
-    work.create("RewardVault", made["RewardToken"], made["TrainingRuns"])
+    bounds = bounds_fields(settings.bounds)
+    work.create("TrainingRuns", made["MemberRegistry"], made["ArtifactRegistry"], bounds, deployer)
+    if not settings.zero_token:
+        work.create("RewardToken", settings.token_holder, settings.reward_supply_wei)
+        work.create("RewardVault", made["RewardToken"], made["TrainingRuns"], deployer)
     work.create("MeritEpochs", made["MemberRegistry"], made["TrainingRuns"], settings.epoch_finality_seconds)
-    work.create("TimelockController", settings.timelock_delay_seconds, [], [_ANYONE], deployer)
+    work.create("TimelockController", settings.timelock_delay_seconds, [], [ANYONE], deployer)
     work.create(
         "TenWingsGovernor",
         made["MemberRegistry"],
@@ -90,27 +89,22 @@ def _create(work: _Deploying, settings: DeploySettings) -> None:
 
 
 def _grant(work: _Deploying, settings: DeploySettings) -> None:
-    timelock, governor = work.addresses["TimelockController"], work.addresses["TenWingsGovernor"]
-    for contract in ("MemberRegistry", "ArtifactRegistry", "TrainingRuns"):
-        work.call(contract, "grantRole", _ROLES["GOVERNANCE_ROLE"], timelock)
-        work.call(contract, "grantRole", _ADMIN_ROLE, timelock)
-    work.call("MemberRegistry", "grantRole", _ROLES["ADMITTER_ROLE"], settings.operator)
-    work.call("TrainingRuns", "grantRole", _ROLES["CURATOR_ROLE"], settings.operator)
-    for role in _TIMELOCK_ROLES.values():
-        work.call("TimelockController", "grantRole", role, governor)
+    for grant in grants(settings, work.addresses):
+        if not made_by_constructor(grant, work.addresses):
+            work.call(grant.contract, "grantRole", ROLES[grant.role], grant.holder)
 
 
-def _renounce(work: _Deploying) -> None:
-    for contract in ("MemberRegistry", "ArtifactRegistry", "TrainingRuns", "TimelockController"):
-        work.call(contract, "renounceRole", _ADMIN_ROLE, work.sender.address)
+def _renounce(work: _Deploying, settings: DeploySettings) -> None:
+    for contract in role_contracts(settings):
+        work.call(contract, "renounceRole", ADMIN_ROLE, work.sender.address)
 
 
-def _bytecode(contract: str) -> bytes:
-    path = ARTIFACT_FOLDER / f"{contract}.json"
-    try:
-        text: str = json.loads(path.read_text(encoding="utf-8"))["bytecode"]
-        return bytes.fromhex(text.removeprefix("0x"))
-    except (OSError, ValueError, KeyError) as error:
-        raise PrerequisiteError(
-            f"{path}: expected the bytecode of {contract}, got {error!r}; deploy from a checkout of the repository"
-        ) from error
+def gas_needed(settings: DeploySettings) -> int:
+    """Gas that a deployment takes at most, about 10 % high: by the size of the code, and a call for every role."""
+    total = 0
+    for contract in settings.contracts:
+        found = artifact(contract)
+        words = 32 * 40 + sum(96 + len(licence) for licence in settings.licences)  # arguments and what they fill
+        total += CREATE_GAS + GAS_PER_CODE_BYTE * len(found.runtime) + GAS_PER_DATA_BYTE * (len(found.creation) + words)
+        total += 30_000 * (len(settings.licences) if contract == "ArtifactRegistry" else 5)
+    return total + CALL_GAS * (2 * len(role_contracts(settings)) + 8)

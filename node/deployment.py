@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from node.errors import ConfigError
-from node.records import Address
+from node.records import Address, ParamBounds, SpecParams
 
 CONTRACTS = (
     "MemberRegistry",
@@ -36,6 +36,55 @@ DOMAIN_NAMES = {
 DEFAULT_LICENCES = ("CC0-1.0", "CC-BY-3.0", "CC-BY-4.0", "CC-BY-SA-4.0", "Apache-2.0", "MIT", "ODC-By-1.0", "PDDL-1.0")
 """SPDX ids that allow training and redistribution with attribution at most, or share-alike."""
 
+DEFAULT_BOUNDS = ParamBounds(
+    least=SpecParams(
+        inner_steps=1,
+        learning_rate_millionths=1,
+        batch_size=1,
+        outer_alpha_bps=10,
+        min_updates=1,
+        reward_per_round=0,
+        trainers_bps=0,
+        aggregation_rule=1,
+    ),
+    most=SpecParams(
+        inner_steps=10_000,
+        learning_rate_millionths=100_000,
+        batch_size=4_096,
+        outer_alpha_bps=100_000,
+        min_updates=10_000,
+        reward_per_round=10_000 * 10**18,
+        trainers_bps=10_000,
+        aggregation_rule=1,
+    ),
+)
+"""What a vote may set in a spec, until a vote changes these bounds."""
+
+PROFILES: Mapping[str, Mapping[str, Any]] = {
+    "local": {
+        "epoch_finality_seconds": 1,
+        "voting_delay_seconds": 2,
+        "voting_period_seconds": 20,
+        "timelock_delay_seconds": 2,
+    },
+    "testnet": {
+        "epoch_finality_seconds": 300,
+        "voting_delay_seconds": 300,
+        "voting_period_seconds": 3600,
+        "timelock_delay_seconds": 600,
+    },
+    "mainnet": {
+        "epoch_finality_seconds": 3600,
+        "voting_delay_seconds": 3600,
+        "voting_period_seconds": 3 * 86_400,
+        "timelock_delay_seconds": 86_400,
+    },
+}
+"""Windows by the kind of chain: on a local one long enough to vote by hand in a script and short enough to watch."""
+
+MONEY = ("RewardToken", "RewardVault")
+"""Contracts that a network without a token lacks."""
+
 _ADDRESS = re.compile(r"0x[0-9a-fA-F]{40}")
 
 
@@ -59,6 +108,10 @@ class DeploySettings:
     """Share of all weight that must vote for or abstain, in basis points."""
     timelock_delay_seconds: int = 86400
     """From queueing to execution."""
+    bounds: ParamBounds = DEFAULT_BOUNDS
+    """Of the numbers in run specs."""
+    zero_token: bool = False
+    """No token and no vault: rounds, merit, votes and audit without money."""
 
     def __post_init__(self) -> None:
         for name in ("operator", "treasury"):
@@ -72,6 +125,17 @@ class DeploySettings:
         for name in ("reward_supply_wei", "epoch_finality_seconds", "voting_delay_seconds", "timelock_delay_seconds"):
             if getattr(self, name) < 0:
                 raise ValueError(f"{name}: expected 0 or more, got {getattr(self, name)}")
+
+    @property
+    def contracts(self) -> tuple[str, ...]:
+        """Names of what is deployed, in order."""
+        return tuple(name for name in CONTRACTS if not (self.zero_token and name in MONEY))
+
+    @classmethod
+    def from_json(cls, raw: Mapping[str, Any]) -> DeploySettings:
+        """From what `asdict` gave. Raises KeyError, TypeError or ValueError for anything else."""
+        bounds = ParamBounds(**{end: SpecParams(**raw["bounds"][end]) for end in ("least", "most")})
+        return cls(**{**raw, "licences": tuple(raw["licences"]), "bounds": bounds})
 
     @property
     def token_holder(self) -> Address:
@@ -89,13 +153,19 @@ class Deployment:
     deployed_at_block: int
     """No event of ours is older."""
     addresses: Mapping[str, Address]
-    """By contract name, all of CONTRACTS."""
+    """By contract name, all of the settings' contracts."""
     settings: DeploySettings
 
     def __post_init__(self) -> None:
-        missing = [name for name in CONTRACTS if not _ADDRESS.fullmatch(self.addresses.get(name, ""))]
+        missing = [name for name in self.settings.contracts if not _ADDRESS.fullmatch(self.addresses.get(name, ""))]
         if missing:
             raise ValueError(f"addresses: expected one of each contract, got none for {', '.join(missing)}")
+
+    @classmethod
+    def from_json(cls, raw: Mapping[str, Any]) -> Deployment:
+        """From what `asdict` gave. Raises KeyError, TypeError or ValueError for anything else."""
+        settings = DeploySettings.from_json(raw["settings"])
+        return cls(settings=settings, **{f.name: raw[f.name] for f in fields(cls) if f.name != "settings"})
 
     def save(self, path: Path) -> None:
         """Write it as JSON; the folder is made when missing."""
@@ -106,9 +176,7 @@ class Deployment:
     def load(cls, path: Path) -> Deployment:
         """Raises ConfigError when the file is missing or is no deployment."""
         try:
-            raw = json.loads(path.read_text(encoding="utf-8"))
-            settings = _settings(raw["settings"])
-            return cls(settings=settings, **{f.name: raw[f.name] for f in fields(cls) if f.name != "settings"})
+            return cls.from_json(json.loads(path.read_text(encoding="utf-8")))
         except OSError as error:
             raise ConfigError(
                 f"{path}: expected the addresses of the contracts, got {error.strerror}; copy the file from whoever "
@@ -118,7 +186,3 @@ class Deployment:
             raise ConfigError(
                 f"{path}: expected the addresses of the contracts as a deployment saves them, got {error!r}"
             ) from error
-
-
-def _settings(raw: dict[str, Any]) -> DeploySettings:
-    return DeploySettings(**{**raw, "licences": tuple(raw["licences"])})

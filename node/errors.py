@@ -2,6 +2,7 @@
 
 TenWingsError                     exit code 1; every message says what was expected, what came, what to do
 ├── ConfigError                   2  a setting, file or argument of the user's that cannot be used
+│   └── NoRewards                 2  money was asked of a network without a token
 ├── PrerequisiteError             3  something that must be installed or free on this machine is not
 ├── DaemonUnavailable             4  a process we need does not answer or does not start
 ├── ContentUnavailable            5  a CID that nobody connected to us serves in time
@@ -9,6 +10,7 @@ TenWingsError                     exit code 1; every message says what was expec
 ├── LedgerError                   7  the chain refused or lost a transaction
 │   └── LedgerRefused             7  a contract's rule said no: carries the rule's name and its values
 ├── SignatureInvalid              8  a signature that is not the account's over this message
+├── DeploymentDiffers             9  contracts on a chain that are not what their manifest says
 └── AuditFailed                   9  a history that does not hold: carries the object and the round
 """
 
@@ -27,6 +29,16 @@ class ConfigError(TenWingsError):
     """A setting, file or argument that cannot be used."""
 
     exit_code = 2
+
+
+class NoRewards(ConfigError):
+    """This network was deployed without a token."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "expected a network that pays rewards, got one without a token: merit and votes work here, there is "
+            "nothing to fund or to claim"
+        )
 
 
 class PrerequisiteError(TenWingsError):
@@ -76,6 +88,16 @@ class SignatureInvalid(TenWingsError):
     """A signature that the named account did not make over this message."""
 
     exit_code = 8
+
+
+class DeploymentDiffers(TenWingsError):
+    """Contracts on a chain are not what their manifest says."""
+
+    exit_code = 9
+
+    def __init__(self, subject: str, finding: str) -> None:
+        self.subject = subject
+        super().__init__(f"{subject}: {finding}")
 
 
 class AuditFailed(TenWingsError):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import astuple
 from typing import Any
 
 from eth_abi.abi import encode
@@ -10,7 +11,7 @@ from eth_utils.crypto import keccak
 
 from node import cid as cids
 from node.abi_codec import decode_call, encode_call
-from node.records import Action, Address, Cid, MeritLeaf
+from node.records import Action, Address, Cid, MeritLeaf, SpecParams
 
 
 def describe(text: str, proposer: Address) -> str:
@@ -40,11 +41,10 @@ def ballot_params(leaf: MeritLeaf, proof: Sequence[bytes]) -> bytes:
     return encode(types, (leaf.member_id, leaf.merit, leaf.weight, list(proof)))
 
 
-def set_spec(training_runs: Address, run_id: int, spec_cid: Cid) -> Action:
-    """Replace a run's spec from its next round on."""
-    return Action(
-        target=training_runs, calldata=encode_call("TrainingRuns", "setSpec", run_id, cids.to_bytes(spec_cid))
-    )
+def set_spec(training_runs: Address, run_id: int, spec_cid: Cid, params: SpecParams) -> Action:
+    """Replace a run's spec from its next round on; `params` are what the chain bounds of it."""
+    values = (run_id, cids.to_bytes(spec_cid), astuple(params))
+    return Action(target=training_runs, calldata=encode_call("TrainingRuns", "setSpec", *values))
 
 
 def describe_action(addresses: Mapping[str, Address], action: Action) -> Mapping[str, Any]:

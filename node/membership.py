@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from node import governance
-from node.errors import ConfigError
+from node.errors import ConfigError, NoRewards
 from node.identity import Identity
 from node.ports import ContentStore, Ledger
 from node.proofs import claim_proof, merit_proof
@@ -93,18 +93,23 @@ class MemberDesk:
         return self.relay.cast_ballot(ballot, sign(self.identity, self.ledger.domain("TenWingsGovernor"), ballot))
 
     def claim(self, run_id: int) -> int:
-        """Claim all that is final and unpaid of a run. Returns the wei paid; 0 when there is nothing."""
-        head = self.ledger.run(run_id).head_round
-        for number in range(head, 0, -1):
-            state = self.ledger.round(run_id, number)
-            if state is None or not state.final:
-                continue
-            found = claim_proof(self.ledger, self.store, state, self.account)
-            if found is None or found[0].cumulative_reward <= self.ledger.claimed(run_id, self.account):
-                return 0
-            leaf, proof = found
-            return self.relay.claim(leaf, proof)
-        return 0
+        """Claim all that is final and unpaid of a run. Returns the wei; 0 when there is nothing. Raises NoRewards in a
+        network without a token, ConfigError for who is no member."""
+        if not self.ledger.pays_rewards():
+            raise NoRewards
+        member_id = self._member_id()
+        newest = next((state for state in reversed(self.ledger.rounds(run_id)) if state.final), None)
+        found = claim_proof(self.ledger, self.store, newest, member_id) if newest else None
+        if found is None or found[0].cumulative_reward <= self.ledger.claimed(run_id, member_id):
+            return 0
+        leaf, proof = found
+        return self.relay.claim(leaf, proof)
+
+    def _member_id(self) -> int:
+        member = self.ledger.member(self.account)
+        if member is None:
+            raise ConfigError(f"expected a member, {self.account} is none; `tenwings join` makes one")
+        return member.member_id
 
     def _deadline(self) -> int:
         return self.ledger.latest_block().timestamp + VALID_SECONDS

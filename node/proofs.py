@@ -22,9 +22,10 @@ def merit_tree(domain: Domain, leaves: Iterable[MeritLeaf]) -> Tree:
 
 
 def claim_proof(
-    ledger: Ledger, store: ContentStore, state: RoundState, account: Address
+    ledger: Ledger, store: ContentStore, state: RoundState, member_id: int
 ) -> tuple[ContributionLeaf, Sequence[bytes]] | None:
-    """The account's leaf of a committed round and its proof; None when it has none.
+    """The member's leaf of a committed round and its proof; None when it has none. The leaf's account is the member's
+    of that time.
 
     Raises ContentCorrupt when the tree on IPFS is not the one whose root was committed.
     """
@@ -33,7 +34,7 @@ def claim_proof(
     domain = ledger.domain("TrainingRuns")
     tree = contribution_tree(domain, leaves)
     _same_root(tree, state.commit.contributions_root, f"contributions tree of round {state.commit.round}")
-    leaf = next((leaf for leaf in leaves if leaf.account == account), None)
+    leaf = next((leaf for leaf in leaves if leaf.member_id == member_id), None)
     if leaf is None:
         return None
     return leaf, tree.proof(contribution_leaf_hash(domain.chain_id, domain.verifying_contract, leaf))

@@ -56,6 +56,17 @@ class ProposalState(IntEnum):
     EXECUTED = 7
 
 
+class RoundStatus(IntEnum):
+    """Where a round stands; the numbers are the contract's."""
+
+    NONE = 0
+    COMMITTED = 1
+    """Its dispute window is open."""
+    DISPUTED = 2
+    FINAL = 3
+    VOIDED = 4
+
+
 class Support(IntEnum):
     """A ballot's choice; the numbers are CountingSimple's."""
 
@@ -182,11 +193,37 @@ class Artifact:
 
 
 @dataclass(frozen=True, kw_only=True)
+class SpecParams:
+    """The numbers of a run spec that the chain bounds; nodes refuse a spec whose contents differ from them."""
+
+    inner_steps: int
+    learning_rate_millionths: int
+    batch_size: int
+    outer_alpha_bps: int
+    min_updates: int
+    reward_per_round: int
+    """In wei."""
+    trainers_bps: int
+    aggregation_rule: int
+    """Id of a rule of `federation.aggregate`."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ParamBounds:
+    """Least and most of each number, both included."""
+
+    least: SpecParams
+    most: SpecParams
+
+
+@dataclass(frozen=True, kw_only=True)
 class RunParams:
-    """What a curator fixes when a run is created."""
+    """What a curator fixes when a run is created; votes change some of it later."""
 
     name: str
     spec_cid: Cid
+    spec_params: SpecParams
+    """What the chain bounds of the spec."""
     genesis_cid: Cid
     dataset_digest: bytes
     reward_cap: int
@@ -194,6 +231,10 @@ class RunParams:
     quorum: int
     """How many evaluators must co-sign a round."""
     dispute_window_seconds: int
+    vested_bps: int = 0
+    """Part of every reward that vests over time."""
+    vesting_seconds: int = 0
+    """How long that part takes."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -202,12 +243,31 @@ class RunState:
 
     run_id: int
     params: RunParams
+    """As it was created."""
     spec_version: int
     spec_cid: Cid
+    spec_params: SpecParams
+    dataset_digest: bytes
+    """The dataset in force."""
+    quorum: int
+    reward_cap: int
     head_round: int
-    """0 before the first committed round."""
+    """The newest round that counts; 0 before the first."""
+    last_round: int
+    """The newest number given out, voided rounds included."""
     head_cid: Cid
-    """The head checkpoint; the genesis checkpoint before the first round."""
+    """The checkpoint that the next round starts from; the genesis checkpoint before the first round."""
+    head_known: bool = True
+    """False between a void and `restore_head`."""
+    disputed_round: int = 0
+    """0 for none."""
+    paused_until: int = 0
+    """Unix time; in the past when not paused."""
+
+    @property
+    def next_round(self) -> int:
+        """The number of the next round; no number is given out twice."""
+        return self.last_round + 1
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -217,6 +277,7 @@ class RoundCommit:
     run_id: int
     round: int
     spec_digest: bytes
+    dataset_digest: bytes
     parent_digest: bytes
     checkpoint_cid: Cid
     contributions_root: bytes
@@ -229,14 +290,34 @@ class RoundCommit:
 
 
 @dataclass(frozen=True, kw_only=True)
+class RoundData:
+    """What a round's seal on chain is made of."""
+
+    contributions_root: bytes
+    checkpoint_digest: bytes
+    parent_digest: bytes
+    cumulative_reward: int
+    """Of this and all earlier rounds that count, in wei."""
+    reward: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class RoundState:
-    """A committed round, from its event."""
+    """A committed round, from its event, and where it stands now."""
 
     commit: RoundCommit
+    parent_round: int
+    """The round that counted as newest when this one was committed; 0 for none."""
+    cumulative_reward: int
     committed_at: int
     block_number: int
     tx_hash: bytes
-    final: bool
+    status: RoundStatus
+
+    @property
+    def final(self) -> bool:
+        """Whether its rewards can be claimed and its merit counted."""
+        return self.status == RoundStatus.FINAL
 
 
 @dataclass(frozen=True, kw_only=True)

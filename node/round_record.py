@@ -106,6 +106,8 @@ class RoundRecord:
     round: int
     spec_cid: Cid
     spec_version: int
+    dataset_digest: bytes
+    """Of the dataset in force."""
     base_cid: Cid
     """The parent checkpoint."""
     deadline: int

@@ -21,7 +21,8 @@ from eth_utils.address import to_checksum_address
 from eth_utils.crypto import keccak
 from eth_utils.exceptions import ValidationError
 
-from node.cid import to_bytes
+from node.cid import codecs, to_bytes
+from node.cid import digest as cid_digest
 from node.errors import SignatureInvalid
 from node.identity import Identity
 from node.records import (
@@ -204,6 +205,11 @@ def _binary(attribute: str) -> Callable[[Any], bytes]:
     return lambda record: to_bytes(read(record))
 
 
+def _digest_of(attribute: str) -> Callable[[Any], bytes]:
+    read = attrgetter(attribute)
+    return lambda record: cid_digest(read(record))
+
+
 _STRUCTS: dict[type, _Struct] = {
     JoinRequest: _define(
         "JoinRequest", "address account", "uint8 roles", "bytes32 nodeKeyDigest", "string name", "uint64 deadline"
@@ -224,15 +230,18 @@ _STRUCTS: dict[type, _Struct] = {
         "uint256 runId",
         "uint32 round",
         "bytes32 specDigest",
+        "bytes32 datasetDigest",
         "bytes32 parentDigest",
-        "bytes checkpointCid",
+        "bytes32 checkpointDigest",
         "bytes32 contributionsRoot",
-        "bytes recordCid",
+        "bytes32 recordDigest",
+        "uint8 codecs",
         "uint32 numClients",
         "uint96 reward",
         "uint64 heldoutLossMicro",
-        checkpoint_cid=_binary("checkpoint_cid"),
-        record_cid=_binary("record_cid"),
+        checkpoint_digest=_digest_of("checkpoint_cid"),
+        record_digest=_digest_of("record_cid"),
+        codecs=lambda commit: codecs(commit.checkpoint_cid, commit.record_cid),
     ),
     EpochCommit: _define(
         "EpochCommit",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from node.records import Address, Artifact, Cid, EpochCommit, Member, RoundCommit, RunParams
+from node.records import Address, Artifact, Cid, EpochCommit, Member, RoundCommit, RunParams, RunState
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,6 +24,8 @@ class RoundEntry:
     """A committed round, with the spec in force when it was committed."""
 
     commit: RoundCommit
+    parent_round: int
+    """The round that counted as newest then; 0 for none."""
     committed_at: int
     block_number: int
     tx_hash: bytes
@@ -47,27 +49,45 @@ class RunEntry:
 
     run_id: int
     curator: Address
-    params: RunParams
     created_at: int
     specs: tuple[SpecVersion, ...]
     """By version, from 1."""
     rounds: Mapping[int, RoundEntry]
     failures: tuple[FailureEntry, ...]
-    claimed: Mapping[Address, int]
-    """Paid so far, in wei."""
+    claimed: Mapping[int, int]
+    """By member id, so far, in wei."""
     funded: int
     """Ever put into the budget, in wei."""
+    state: RunState | None = None
+    """Head, spec, dataset and rules as they are now; None until the run's first spec is logged, beside its creation."""
+    voided: frozenset[int] = frozenset()
+    """Rounds that count no more."""
+
+    @property
+    def now(self) -> RunState:
+        """The run as it is; every run that pages see has one."""
+        assert self.state is not None, f"run {self.run_id} was opened without a spec"
+        return self.state
+
+    @property
+    def params(self) -> RunParams:
+        """As it was created."""
+        return self.now.params
 
     @property
     def head_round(self) -> int:
-        """0 before the first committed round."""
-        return max(self.rounds, default=0)
+        """The newest round that counts; 0 before the first."""
+        return self.now.head_round
 
     @property
     def head_cid(self) -> Cid:
-        """The head checkpoint; the genesis checkpoint before the first round."""
-        head = self.head_round
-        return self.rounds[head].commit.checkpoint_cid if head else self.params.genesis_cid
+        """The checkpoint that the next round starts from."""
+        return self.now.head_cid
+
+    @property
+    def counted(self) -> list[RoundEntry]:
+        """Rounds that count, in order."""
+        return [self.rounds[number] for number in sorted(self.rounds) if number not in self.voided]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -150,6 +170,7 @@ def _cids_of(run: RunEntry) -> set[Cid]:
     commits = [entry.commit for entry in run.rounds.values()]
     return {
         run.params.genesis_cid,
+        run.head_cid,
         *(spec.cid for spec in run.specs),
         *(commit.checkpoint_cid for commit in commits),
         *(commit.record_cid for commit in commits),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 
@@ -16,8 +17,10 @@ from api.index.entries import (
     SpecVersion,
     VoteEntry,
 )
+from node.chain_records import round_commit_from
 from node.cid import from_bytes
-from node.records import Artifact, ArtifactKind, EpochCommit, Event, Member, Role, RoundCommit, RunParams
+from node.records import Artifact, ArtifactKind, EpochCommit, Event, Member, Role
+from node.run_history import RunHistory
 
 
 class Fold:
@@ -27,6 +30,7 @@ class Fold:
         self._members: dict[int, Member] = {}
         self._artifacts: dict[bytes, ArtifactEntry] = {}
         self._runs: dict[int, RunEntry] = {}
+        self._run_histories: defaultdict[int, RunHistory] = defaultdict(RunHistory)
         self._epochs: dict[int, EpochEntry] = {}
         self._proposals: dict[int, ProposalEntry] = {}
         self._num_events = 0
@@ -39,6 +43,16 @@ class Fold:
             step = _STEPS.get(event.name)
             if step is not None:
                 step(self, event)
+            if event.contract == "TrainingRuns" and "runId" in event.args:
+                self._take_of_run(event)
+
+    def _take_of_run(self, event: Event) -> None:
+        """What the run's events add up to: head, spec, dataset, voided rounds."""
+        run_id = event.args["runId"]
+        history = self._run_histories[run_id]
+        history.take(event)
+        if history.state is not None:
+            self._runs[run_id] = replace(self._runs[run_id], state=history.state, voided=frozenset(history.voided))
 
     def history(self) -> History:
         """An own copy: later events do not change it."""
@@ -87,19 +101,9 @@ class Fold:
 
     def _run_created(self, event: Event) -> None:
         args = event.args
-        params = RunParams(
-            name=args["name"],
-            spec_cid=from_bytes(args["specCid"]),
-            genesis_cid=from_bytes(args["genesisCid"]),
-            dataset_digest=args["datasetDigest"],
-            reward_cap=args["rewardCap"],
-            quorum=args["quorum"],
-            dispute_window_seconds=args["disputeWindowSeconds"],
-        )
         self._runs[args["runId"]] = RunEntry(
             run_id=args["runId"],
             curator=args["curator"],
-            params=params,
             created_at=event.timestamp,
             specs=(),
             rounds={},
@@ -120,22 +124,11 @@ class Fold:
         self._runs[run.run_id] = replace(run, specs=(*run.specs, spec))
 
     def _round_committed(self, event: Event) -> None:
-        args = event.args
-        commit = RoundCommit(
-            run_id=args["runId"],
-            round=args["round"],
-            spec_digest=args["specDigest"],
-            parent_digest=args["parentDigest"],
-            checkpoint_cid=from_bytes(args["checkpointCid"]),
-            contributions_root=args["contributionsRoot"],
-            record_cid=from_bytes(args["recordCid"]),
-            num_clients=args["numClients"],
-            reward=args["reward"],
-            heldout_loss_micro=args["heldoutLossMicro"],
-        )
+        commit = round_commit_from(event.args)
         entry = RoundEntry(
             commit=commit,
-            committed_at=args["committedAt"],
+            committed_at=event.timestamp,
+            parent_round=event.args["parentRound"],
             block_number=event.block_number,
             tx_hash=event.tx_hash,
         )
@@ -158,9 +151,13 @@ class Fold:
         run = self._runs[event.args["runId"]]
         self._runs[run.run_id] = replace(run, funded=run.funded + event.args["amount"])
 
+    def _reward_slashed(self, event: Event) -> None:
+        run = self._runs[event.args["runId"]]
+        self._runs[run.run_id] = replace(run, funded=run.funded + event.args["amount"])
+
     def _reward_claimed(self, event: Event) -> None:
         run = self._runs[event.args["runId"]]
-        claimed = {**run.claimed, event.args["account"]: event.args["cumulativeReward"]}
+        claimed = {**run.claimed, event.args["memberId"]: event.args["cumulativeReward"]}
         self._runs[run.run_id] = replace(run, claimed=claimed)
 
     def _epoch_committed(self, event: Event) -> None:
@@ -228,6 +225,7 @@ _STEPS: Mapping[str, Callable[[Fold, Event], None]] = {
     "RoundFailed": Fold._round_failed,
     "RunFunded": Fold._run_funded,
     "RewardClaimed": Fold._reward_claimed,
+    "RewardSlashed": Fold._reward_slashed,
     "EpochCommitted": Fold._epoch_committed,
     "ProposalCreated": Fold._proposal_created,
     "VoteCast": Fold._vote_cast,

@@ -184,7 +184,7 @@ def _read_live(ledger: Ledger, history: History, before: Live, now: int) -> Live
         (run.run_id, number)
         for run in history.runs.values()
         for number, entry in run.rounds.items()
-        if entry.committed_at + run.params.dispute_window_seconds <= now
+        if number not in run.voided and entry.committed_at + run.params.dispute_window_seconds <= now
     }
     final = {key for key in due - before.final_rounds if _is_final(ledger, *key)}
     epoch = ledger.final_epoch() if history.epochs else 0

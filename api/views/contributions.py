@@ -47,7 +47,7 @@ def by_reward(desk: Desk, run: RunEntry, leaves: Sequence[ContributionLeaf]) -> 
             update_digest=None if leaf.update_digest == NO_UPDATE else leaf.update_digest,
             reward=leaf.reward,
             cumulative_reward=leaf.cumulative_reward,
-            claimed=run.claimed.get(leaf.account, 0),
+            claimed=run.claimed.get(leaf.member_id, 0),
         )
         for leaf in ordered
     ]

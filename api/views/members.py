@@ -23,7 +23,7 @@ def members_page(desk: Desk, page: int) -> MembersPage:
         epoch=epoch.commit.epoch if epoch else 0,
         epoch_tree_cid=epoch.commit.tree_cid if epoch else None,
         members=[
-            _row(member, merit.get(member.account), total_weight, earned[member.account], claimed[member.account])
+            _row(member, merit.get(member.account), total_weight, earned[member.member_id], claimed[member.member_id])
             for member in shown
         ],
         page=page,
@@ -54,13 +54,13 @@ def _row(member: Member, merit: MeritLeaf | None, total_weight: int, earned: int
     )
 
 
-def _rewards(desk: Desk) -> tuple[Counter[str], Counter[str]]:
-    """(earned, claimed) by account, in wei, over all runs; a run's earnings stand in its head round's tree."""
-    earned: Counter[str] = Counter()
-    claimed: Counter[str] = Counter()
+def _rewards(desk: Desk) -> tuple[Counter[int], Counter[int]]:
+    """(earned, claimed) by member id, in wei, over all runs; a run's earnings stand in its head round's tree."""
+    earned: Counter[int] = Counter()
+    claimed: Counter[int] = Counter()
     for run in desk.history.runs.values():
         claimed.update(run.claimed)
-        if run.rounds:
+        if run.head_round:
             _, leaves = desk.leaves(run, run.head_round)
-            earned.update({leaf.account: leaf.cumulative_reward for leaf in leaves})
+            earned.update({leaf.member_id: leaf.cumulative_reward for leaf in leaves})
     return earned, claimed

@@ -35,7 +35,7 @@ def overview(desk: Desk) -> OverviewPage:
 
 
 def _top_contributions(desk: Desk, run: RunEntry | None) -> list[ContributionRow]:
-    if run is None or not run.rounds:
+    if run is None or not run.head_round:
         return []
     _, leaves = desk.leaves(run, run.head_round)
     return by_reward(desk, run, leaves)[:NUM_TOP]

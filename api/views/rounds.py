@@ -59,8 +59,10 @@ def round_page(desk: Desk, run_id: int, number: int) -> RoundPage:
     return RoundPage(
         round=desk.round_row(run, entry, record) if isinstance(entry, RoundEntry) else desk.failure_row(run, entry),
         run_name=run.params.name,
-        quorum=run.params.quorum,
+        quorum=run.now.quorum,
         spec_digest=commit.spec_digest if commit else None,
+        dataset_digest=commit.dataset_digest if commit else None,
+        parent_round=committed.parent_round if committed else None,
         parent_digest=commit.parent_digest if commit else None,
         contributions_root=commit.contributions_root if commit else None,
         record=_record_view(desk, record) if record else None,

@@ -12,8 +12,9 @@ from typing import Any
 from brownie import accounts, network, project, web3
 
 from node.deploy import deploy
-from node.deployment import CONTRACTS, Deployment, DeploySettings
+from node.deployment import Deployment, DeploySettings
 from node.identity import Identity
+from node.manifest import Manifest
 
 DEPLOYMENTS = Path(__file__).resolve().parents[2] / "build" / "deployments"
 
@@ -24,6 +25,7 @@ def main(account_id: str = "") -> None:
     deployment = deploy(web3.provider.endpoint_uri, deployer, settings=DeploySettings(operator=deployer.address))
     path = DEPLOYMENTS / f"{deployment.chain_id}.json"
     deployment.save(path)
+    Manifest.of(deployment).save(path.with_suffix(".manifest.json"))
     print(f"{network.show_active()}: {len(deployment.addresses)} contracts, written to {path}")
 
 
@@ -37,4 +39,4 @@ def funded_identity() -> Identity:
 def containers(deployment: Deployment) -> dict[str, Any]:
     """Brownie's contract objects of a deployment, by contract name."""
     loaded = project.get_loaded_projects()[0]
-    return {name: loaded[name].at(deployment.addresses[name]) for name in CONTRACTS}
+    return {name: loaded[name].at(deployment.addresses[name]) for name in deployment.settings.contracts}

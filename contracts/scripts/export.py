@@ -60,7 +60,12 @@ def compile_contracts() -> Mapping[str, Any]:
     os.environ.setdefault("SOLCX_BINARY_PATH", str(ROOT / ".solcx"))
     import solcx  # reads SOLCX_BINARY_PATH when it looks for a compiler
 
-    outputs = ["abi", "evm.bytecode.object", "evm.deployedBytecode.object"]
+    outputs = [
+        "abi",
+        "evm.bytecode.object",
+        "evm.deployedBytecode.object",
+        "evm.deployedBytecode.immutableReferences",
+    ]
     request = {
         "language": "Solidity",
         "sources": {path: {"content": (ROOT / path).read_text("utf-8")} for path in SOURCES.values()},
@@ -83,11 +88,18 @@ def render(answer: Mapping[str, Any]) -> dict[Path, str]:
             "abi": compiled["abi"],
             "bytecode": "0x" + compiled["evm"]["bytecode"]["object"],
             "deployedBytecode": "0x" + compiled["evm"]["deployedBytecode"]["object"],
+            "immutables": _immutables(compiled["evm"]["deployedBytecode"].get("immutableReferences", {})),
             "compiler": {"version": SOLC_VERSION, "settings": SETTINGS},
         }
         files[ARTIFACTS / f"{name}.json"] = json.dumps(artifact, indent=1) + "\n"
         files[ABIS / f"{name}.json"] = json.dumps(compiled["abi"], indent=1) + "\n"
     return files
+
+
+def _immutables(references: Mapping[str, list[dict[str, int]]]) -> list[dict[str, int]]:
+    """Where values of the constructor stand in the deployed code, by position."""
+    places = [place for found in references.values() for place in found]
+    return sorted(places, key=lambda place: place["start"])
 
 
 def _holds(path: Path, text: str) -> bool:

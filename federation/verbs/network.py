@@ -25,6 +25,7 @@ def up(
     chain_port: Annotated[int, typer.Option(help="Of the chain's RPC; 0 chooses one at the first start.")] = 0,
     superlink_port: Annotated[int, typer.Option(help="Of Flower's SuperLink; 0 chooses.")] = 0,
     api_port: Annotated[int, typer.Option(help="Of the API and dashboard; 0 chooses.")] = 0,
+    zero_token: Annotated[bool, typer.Option("--zero-token", help="No token, no rewards; at the first start.")] = False,
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -33,7 +34,13 @@ def up(
 
     out = Out(as_json=as_json)
     wanted = {"chain": chain_port, "superlink": superlink_port, "api": api_port}
-    ports = start(find_home(home), attached=False, tell=lambda what: out.say(f"starting {what}"), ports=wanted)
+    ports = start(
+        find_home(home),
+        attached=False,
+        tell=lambda what: out.say(f"starting {what}"),
+        ports=wanted,
+        settings={"zero_token": True} if zero_token else None,
+    )
     out.result({"dashboard": ports.api_url, "rpc": ports.rpc_url}, f"up; dashboard: {ports.api_url}")
 
 

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from typing import Any
 
+from node.chain_records import bounds_from, data_from, spec_params_from
 from node.deployment import DeploySettings
+from node.errors import NoRewards
 from node.local_ledger.epochs import MeritEpochs
 from node.local_ledger.governor import Executable, Governor
 from node.local_ledger.registries import ArtifactRegistry, MemberRegistry
@@ -21,33 +24,94 @@ class Contracts:
         self.members = MemberRegistry(world, settings)
         self.artifacts = ArtifactRegistry(world, settings, self.members)
         self.runs = TrainingRuns(world, settings, self.members, self.artifacts)
-        self.token = RewardToken(settings)
-        self.vault = RewardVault(world, self.token, self.runs)
+        self._money = None if settings.zero_token else _Money(world, settings, self.runs, self.members)
         self.epochs = MeritEpochs(world, settings, self.members, self.runs)
         self.governor = Governor(world, settings, self.members, self.epochs)
+
+    @property
+    def pays_rewards(self) -> bool:
+        """Whether there is a token."""
+        return self._money is not None
+
+    @property
+    def token(self) -> RewardToken:
+        """Raises NoRewards."""
+        return self._the_money.token
+
+    @property
+    def vault(self) -> RewardVault:
+        """Raises NoRewards."""
+        return self._the_money.vault
+
+    @property
+    def _the_money(self) -> _Money:
+        if self._money is None:
+            raise NoRewards
+        return self._money
 
     def announce(self, tx: Tx, settings: DeploySettings) -> None:
         """The events of a deployment that pages are built from."""
         for number, licence in enumerate(settings.licences, start=1):
             tx.emit("ArtifactRegistry", "LicenceSet", licenceId=number, licence=licence, allowed=True)
-        tx.emit("RewardToken", "Transfer", from_=NOBODY, to=settings.token_holder, value=settings.reward_supply_wei)
+        self.runs.announce_bounds(tx)
+        if self.pays_rewards:
+            supply = settings.reward_supply_wei
+            tx.emit("RewardToken", "Transfer", from_=NOBODY, to=settings.token_holder, value=supply)
         tx.emit("TenWingsGovernor", "QuorumBpsSet", oldQuorumBps=0, newQuorumBps=settings.quorum_bps)
 
     def governed(self) -> Mapping[tuple[str, str], Executable]:
         """By contract and function, what a proposal can change here."""
-        registries = (self.members, self.artifacts, self.runs)
+        registries: list[Any] = [self.members, self.artifacts, self.runs]
+        if self.pays_rewards:
+            registries.append(self.vault)
         grants = {(r.NAME, "grantRole"): _role_call(r.roles.grant) for r in registries}
         revokes = {(r.NAME, "revokeRole"): _role_call(r.roles.revoke) for r in registries}
         return {
             **grants,
             **revokes,
-            ("TrainingRuns", "setSpec"): lambda tx, a: self.runs.set_spec(tx, a["runId"], a["specCid"]),
+            **_of_runs(self.runs),
+            **(_of_vault(self.vault) if self.pays_rewards else {}),
             ("MemberRegistry", "setActive"): lambda tx, a: self.members.set_active(tx, a["memberId"], a["active"]),
             ("ArtifactRegistry", "setLicence"): lambda tx, a: self.artifacts.set_licence(tx, *a.values()),
             ("TenWingsGovernor", "setQuorumBps"): lambda tx, a: self.governor.set_quorum_bps(tx, *a.values()),
             ("TenWingsGovernor", "setVotingDelay"): lambda tx, a: self.governor.set_voting_delay(tx, *a.values()),
             ("TenWingsGovernor", "setVotingPeriod"): lambda tx, a: self.governor.set_voting_period(tx, *a.values()),
         }
+
+
+class _Money:
+    """The token and the vault."""
+
+    def __init__(self, world: World, settings: DeploySettings, runs: TrainingRuns, members: MemberRegistry) -> None:
+        self.token = RewardToken(settings)
+        self.vault = RewardVault(world, self.token, runs, members)
+
+
+def _of_runs(runs: TrainingRuns) -> Mapping[tuple[str, str], Executable]:
+    """What a vote, or an incident, can do to runs."""
+    calls: dict[str, Executable] = {
+        "setSpec": lambda tx, a: runs.set_spec(tx, a["runId"], a["specCid"], spec_params_from(a["params"])),
+        "setBounds": lambda tx, a: runs.set_bounds(tx, bounds_from(a["bounds_"])),
+        "setDataset": lambda tx, a: runs.set_dataset(tx, a["runId"], a["datasetDigest"]),
+        "setQuorum": lambda tx, a: runs.set_quorum(tx, a["runId"], a["quorum"]),
+        "setRewardCap": lambda tx, a: runs.set_reward_cap(tx, a["runId"], a["rewardCap"]),
+        "rollBack": lambda tx, a: runs.roll_back(tx, a["runId"], a["number"], data_from(a["data"])),
+        "promote": lambda tx, a: runs.promote(tx, a["runId"], a["checkpointCid"]),
+        "dispute": lambda tx, a: runs.dispute(tx, a["runId"], a["number"]),
+        "settleDispute": lambda tx, a: runs.settle_dispute(tx, a["runId"], a["number"], a["voided"]),
+        "pause": lambda tx, a: runs.pause(tx, a["runId"], a["until"]),
+        "unpause": lambda tx, a: runs.unpause(tx, a["runId"]),
+    }
+    return {(TrainingRuns.NAME, function): call for function, call in calls.items()}
+
+
+def _of_vault(vault: RewardVault) -> Mapping[tuple[str, str], Executable]:
+    """What an incident can do to rewards."""
+    return {
+        (RewardVault.NAME, "slashUnvested"): lambda tx, a: vault.slash_unvested(
+            tx, a["runId"], a["memberId"], a["amount"]
+        )
+    }
 
 
 def _role_call(change: Callable[[Tx, bytes, Address], None]) -> Executable:

@@ -51,7 +51,7 @@ class Journal:
         """Settings, chain id, start time and the writes. Raises ConfigError when the file is no journal."""
         try:
             head, *lines = self._lines()
-            settings = DeploySettings(**{**head["settings"], "licences": tuple(head["settings"]["licences"])})
+            settings = DeploySettings.from_json(head["settings"])
             entries = [
                 Entry(line["at"], line["sender"], line["method"], tuple(_from_json(a) for a in line["args"]))
                 for line in lines

@@ -10,7 +10,9 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from node import governance
+from node.chain_records import data_of
 from node.deployment import DeploySettings
+from node.errors import LedgerRefused
 from node.local_ledger.contracts import Contracts
 from node.local_ledger.journal import Entry, Journal
 from node.local_ledger.world import Clock, Tx, World, wall_clock
@@ -34,6 +36,7 @@ from node.records import (
     RoundState,
     RunParams,
     RunState,
+    SpecParams,
 )
 
 DEFAULT_CHAIN_ID = 31337
@@ -185,7 +188,23 @@ class LocalLedger:
         with self._chain.lock:
             return self._contracts.runs.round(run_id, round_number)
 
+    def rounds(self, run_id: int) -> Sequence[RoundState]:
+        with self._chain.lock:
+            return self._contracts.runs.rounds(run_id)
+
+    def restore_head(self, run_id: int) -> bytes:
+        run = self._contracts.runs
+        first = run.lost_at(run_id)
+        state = run.round(run_id, first) if first else None
+        if state is None:
+            raise LedgerRefused("HeadKnown", {"runId": run_id})
+        data = data_of(state)
+        return self._write("restore_head", (run_id,), lambda tx: run.restore_head(tx, run_id, data))[1]
+
     # rewards
+
+    def pays_rewards(self) -> bool:
+        return self._contracts.pays_rewards
 
     def fund(self, run_id: int, amount: int) -> bytes:
         args = (run_id, amount)
@@ -195,11 +214,21 @@ class LocalLedger:
         return self._contracts.vault.funded(run_id)
 
     def claim(self, leaf: ContributionLeaf, proof: Sequence[bytes]) -> int:
-        args = (leaf, tuple(proof))
-        return self._write("claim", args, lambda tx: self._contracts.vault.claim(tx, *args))[0]
+        vault, state = self._contracts.vault, self.round(leaf.run_id, leaf.round)
+        if state is None:
+            raise LedgerRefused("RoundNotFinal", {"runId": leaf.run_id, "round": leaf.round})
+        data, path = data_of(state), tuple(proof)
+        return self._write("claim", (leaf, path), lambda tx: vault.claim(tx, leaf, data, path))[0]
 
-    def claimed(self, run_id: int, account: Address) -> int:
-        return self._contracts.vault.claimed(run_id, account)
+    def release(self, run_id: int, member_id: int) -> int:
+        args = (run_id, member_id)
+        return self._write("release", args, lambda tx: self._contracts.vault.release(tx, *args))[0]
+
+    def claimed(self, run_id: int, member_id: int) -> int:
+        return self._contracts.vault.claimed(run_id, member_id)
+
+    def locked(self, run_id: int, member_id: int) -> int:
+        return self._contracts.vault.locked(run_id, member_id)
 
     def reward_balance(self, account: Address) -> int:
         return self._contracts.token.balance_of(account)
@@ -219,8 +248,9 @@ class LocalLedger:
 
     # governance
 
-    def set_spec_action(self, run_id: int, spec_cid: Cid) -> Action:
-        return governance.set_spec(self._chain.world.addresses["TrainingRuns"], run_id, spec_cid)
+    def set_spec_action(self, run_id: int, spec_cid: Cid, params: SpecParams | None = None) -> Action:
+        chosen = params or self.run(run_id).spec_params
+        return governance.set_spec(self._chain.world.addresses["TrainingRuns"], run_id, spec_cid, chosen)
 
     def describe_action(self, action: Action) -> Mapping[str, Any]:
         return governance.describe_action(self._chain.world.addresses, action)

@@ -66,11 +66,16 @@ class MemberRegistry:
     def set_active(self, tx: Tx, member_id: int, active: bool) -> None:
         """Suspend or restore."""
         self.roles.require(GOVERNANCE_ROLE, tx.sender)
+        account = self.account_of(member_id)
+        self._members[account] = replace(self._members[account], active=active)
+        tx.emit(self.NAME, "MemberActiveSet", memberId=member_id, active=active)
+
+    def account_of(self, member_id: int) -> Address:
+        """Raises LedgerRefused("UnknownMember")."""
         account = next((m.account for m in self._members.values() if m.member_id == member_id), None)
         if account is None:
             raise LedgerRefused("UnknownMember", {"memberId": member_id})
-        self._members[account] = replace(self._members[account], active=active)
-        tx.emit(self.NAME, "MemberActiveSet", memberId=member_id, active=active)
+        return account
 
     def all(self) -> Sequence[Member]:
         """In order of joining."""
@@ -169,11 +174,6 @@ class ArtifactRegistry:
     def get(self, digest: bytes) -> Artifact | None:
         """None when it is not registered."""
         return self._artifacts.get(digest)
-
-    def is_dataset(self, digest: bytes) -> bool:
-        """Whether the digest is registered as a dataset."""
-        found = self._artifacts.get(digest)
-        return found is not None and found.kind == ArtifactKind.DATASET
 
     def _require_registrable(self, registration: Registration) -> bytes:
         if registration.kind not in list(ArtifactKind):

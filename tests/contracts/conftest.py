@@ -13,6 +13,7 @@ from dao_house import (
     EPOCH_FINALITY,
     GENESIS,
     SPEC,
+    SPEC_PARAMS,
     TIMELOCK_DELAY,
     TREE,
     VOTING_DELAY,
@@ -94,11 +95,14 @@ def run_id(house, trainers, evaluators):
     params = (
         "first flight",
         cid.to_bytes(SPEC),
+        SPEC_PARAMS,
         cid.to_bytes(GENESIS),
         cid.digest(DATASET),
         10**20,
         K,
         DISPUTE_WINDOW,
+        0,
+        0,
     )
     house.runs.createRun(params, {"from": house.operator.address})
     house.token.approve(house.vault, BUDGET, {"from": house.operator.address})

@@ -37,6 +37,7 @@ from node.records import (
 from node.typed_data import Signable, sign
 
 K = 2
+SPEC_PARAMS = (30, 300, 8, 10_000, 2, 10**20, 8_000, 1)
 DISPUTE_WINDOW = 3600
 EPOCH_FINALITY = 7200
 VOTING_DELAY = 60
@@ -131,13 +132,15 @@ class House:
 
     def next_commit(self, run_id: int, root: bytes, *, reward: int = 0) -> RoundCommit:
         """A round on top of the run's head, by the spec in force."""
-        head, parent = self.runs.head(run_id)
+        run = self.runs.run(run_id).dict()
+        number = run["lastRound"] + 1
         return RoundCommit(
             run_id=run_id,
-            round=head + 1,
-            spec_digest=bytes(self.runs.specOf(run_id)[1]),
-            parent_digest=bytes(parent),
-            checkpoint_cid=cid.of(b"checkpoint %d" % (head + 1)),
+            round=number,
+            spec_digest=bytes(run["specDigest"]),
+            dataset_digest=bytes(run["datasetDigest"]),
+            parent_digest=bytes(run["headDigest"]),
+            checkpoint_cid=cid.of(b"checkpoint %d" % number),
             contributions_root=root,
             record_cid=RECORD,
             num_clients=2,
@@ -152,10 +155,12 @@ class House:
                 commit.run_id,
                 commit.round,
                 commit.spec_digest,
+                commit.dataset_digest,
                 commit.parent_digest,
-                cid.to_bytes(commit.checkpoint_cid),
+                cid.digest(commit.checkpoint_cid),
                 commit.contributions_root,
-                cid.to_bytes(commit.record_cid),
+                cid.digest(commit.record_cid),
+                cid.codecs(commit.checkpoint_cid, commit.record_cid),
                 commit.num_clients,
                 commit.reward,
                 commit.heldout_loss_micro,
@@ -191,9 +196,9 @@ class House:
         hashes = [merit_leaf_hash(web3.eth.chain_id, self.epochs.address, leaf) for leaf in leaves]
         return Tree(hashes), hashes
 
-    def claim(self, leaf: ContributionLeaf, proof: tuple[bytes, ...]) -> Any:
-        """Claims what a leaf grants; returns the transaction."""
-        return self.vault.claim(tuple(vars(leaf).values()), proof, {"from": self.relayer})
+    def claim(self, leaf: ContributionLeaf, commit: RoundCommit, total: int, proof: tuple[bytes, ...]) -> Any:
+        """Claims what a leaf of a round grants, `total` wei granted up to it; returns the transaction."""
+        return self.vault.claim(tuple(vars(leaf).values()), data_of(commit, total), proof, {"from": self.relayer})
 
     def proposal_id(self, plan: Plan) -> int:
         """The id that the governor gives to a plan."""
@@ -244,6 +249,12 @@ class House:
     def execute(self, plan: Plan) -> Any:
         """Makes the proposal's calls; returns the transaction."""
         return self.governor.execute(*plan.stored, {"from": self.relayer})
+
+
+def data_of(commit: RoundCommit, total: int) -> tuple[bytes, bytes, bytes, int, int]:
+    """What the chain sealed of a round, `total` wei granted up to it."""
+    checkpoint = cid.digest(commit.checkpoint_cid)
+    return commit.contributions_root, checkpoint, commit.parent_digest, total, commit.reward
 
 
 def refused(error: str, *values: object) -> Any:

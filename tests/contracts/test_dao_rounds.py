@@ -27,9 +27,9 @@ def test_a_co_signed_round_becomes_the_head(house, run_id, evaluators):
 
     assert house.runs.head(run_id) == (1, "0x" + cid.digest(commit.checkpoint_cid).hex())
     event = transaction.events["RoundCommitted"]
-    assert event["recordCid"] == "0x" + cid.to_bytes(RECORD).hex()
+    assert event["recordDigest"] == "0x" + cid.digest(RECORD).hex()
     assert (event["numClients"], event["reward"], event["heldoutLossMicro"]) == (2, 5, 123_456)
-    assert event["committedAt"] == transaction.timestamp
+    assert event["parentRound"] == 0
 
 
 def test_a_round_is_final_after_the_dispute_window(house, run_id, evaluators):

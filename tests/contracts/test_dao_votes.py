@@ -5,7 +5,16 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from dao_house import EPOCH_FINALITY, TIMELOCK_DELAY, VOTING_DELAY, VOTING_PERIOD, Plan, later, refused
+from dao_house import (
+    EPOCH_FINALITY,
+    SPEC_PARAMS,
+    TIMELOCK_DELAY,
+    VOTING_DELAY,
+    VOTING_PERIOD,
+    Plan,
+    later,
+    refused,
+)
 
 from node import cid
 from node.identity import Identity
@@ -16,7 +25,7 @@ NEW_SPEC = cid.of(b"spec 2")
 
 @pytest.fixture(scope="module")
 def plan(house, merited, run_id, trainers):
-    calldata = bytes.fromhex(house.runs.setSpec.encode_input(run_id, cid.to_bytes(NEW_SPEC))[2:])
+    calldata = bytes.fromhex(house.runs.setSpec.encode_input(run_id, cid.to_bytes(NEW_SPEC), SPEC_PARAMS)[2:])
     return Plan(proposer=trainers[0], target=house.runs.address, calldata=calldata, words="Train longer clips")
 
 
@@ -112,4 +121,4 @@ def test_the_deployer_keeps_no_power(house, run_id):
     for contract in (house.members, house.artifacts, house.runs, house.timelock):
         assert not contract.hasRole(bytes(32), house.operator.address)
     with refused("AccessControlUnauthorizedAccount", house.operator.address):
-        house.runs.setSpec(run_id, cid.to_bytes(NEW_SPEC), {"from": house.operator.address})
+        house.runs.setSpec(run_id, cid.to_bytes(NEW_SPEC), SPEC_PARAMS, {"from": house.operator.address})

@@ -8,6 +8,7 @@ import {Strings} from "@openzeppelin/contracts/utils/Strings.sol";
 import {World} from "./World.sol";
 import {ISignedRequests} from "contracts/interfaces/ISignedRequests.sol";
 import {ITenWingsGovernor} from "contracts/interfaces/ITenWingsGovernor.sol";
+import {IRunGovernance} from "contracts/interfaces/IRunGovernance.sol";
 import {ITrainingRuns} from "contracts/interfaces/ITrainingRuns.sol";
 
 contract GovernorTest is World {
@@ -29,7 +30,7 @@ contract GovernorTest is World {
 
     function specChange() private view returns (Proposal memory) {
         return proposal(
-            address(runs), abi.encodeCall(ITrainingRuns.setSpec, (RUN, cid(keccak256("spec 2")))), trainer(0)
+            address(runs), abi.encodeCall(IRunGovernance.setSpec, (RUN, cid(keccak256("spec 2")), specParams())), trainer(0)
         );
     }
 

@@ -6,6 +6,7 @@ import {Strings} from "@openzeppelin/contracts/utils/Strings.sol";
 import {Trees} from "./Trees.sol";
 import {World} from "./World.sol";
 import {IRewardVault} from "contracts/interfaces/IRewardVault.sol";
+import {IRunGovernance} from "contracts/interfaces/IRunGovernance.sol";
 import {ITrainingRuns} from "contracts/interfaces/ITrainingRuns.sol";
 
 /// @title A world driven at random: rounds that grant, claims new and old, more funds, time.
@@ -22,7 +23,7 @@ contract RewardsHandler is World {
         for (uint256 i = 0; i < 3; ++i) _earned[i] += earns[i];
         _granted.push(_earned);
         uint32 round = commitRound(Trees.root(_hashes(uint32(_granted.length))), earns[0] + earns[1] + earns[2]);
-        if (runs.round(RUN, round).cumulativeReward < runs.round(RUN, round - 1).cumulativeReward) rewardFell = true;
+        if (dataOf(RUN, round).cumulativeReward < dataOf(RUN, round - 1).cumulativeReward) rewardFell = true;
     }
 
     /// @dev Reverts often, as it should: rounds in their window, claims paid before, a budget used up.
@@ -30,7 +31,7 @@ contract RewardsHandler is World {
         uint32 round = uint32(between(roundSeed, 1, _granted.length));
         uint256 i = trainerSeed % 3;
         bytes32[] memory hashes = _hashes(round);
-        vault.claim(_leaf(round, i), Trees.proof(hashes, hashes[i]));
+        vault.claim(_leaf(round, i), dataOf(RUN, round), Trees.proof(hashes, hashes[i]));
         if (!runs.isFinal(RUN, round)) paidBeforeFinal = true;
     }
 
@@ -47,7 +48,7 @@ contract RewardsHandler is World {
     }
 
     function claimedSum() external view returns (uint256 sum) {
-        for (uint256 i = 0; i < 3; ++i) sum += vault.claimed(RUN, trainer(i));
+        for (uint256 i = 0; i < 3; ++i) sum += vault.claimed(RUN, trainerId(i));
     }
 
     function paidSum() external view returns (uint256 sum) {
@@ -64,7 +65,7 @@ contract RewardsHandler is World {
     /// @dev What the newest final round grants to all.
     function finalised() external view returns (uint256) {
         for (uint32 round = uint32(_granted.length); round > 0; --round) {
-            if (runs.isFinal(RUN, round)) return runs.round(RUN, round).cumulativeReward;
+            if (runs.isFinal(RUN, round)) return dataOf(RUN, round).cumulativeReward;
         }
         return 0;
     }
@@ -102,7 +103,7 @@ contract VotesHandler is World {
         address[] memory targets = new address[](1);
         targets[0] = address(runs);
         bytes[] memory calldatas = new bytes[](1);
-        calldatas[0] = abi.encodeCall(ITrainingRuns.setSpec, (RUN, cid(keccak256("spec 2"))));
+        calldatas[0] = abi.encodeCall(IRunGovernance.setSpec, (RUN, cid(keccak256("spec 2")), specParams()));
         vm.prank(trainer(0));
         proposalId = governor.propose(
             targets,

@@ -7,13 +7,14 @@ import {IAccessControl} from "@openzeppelin/contracts/access/IAccessControl.sol"
 import {World} from "./World.sol";
 import {ICids} from "contracts/interfaces/ICids.sol";
 import {IEvaluatorQuorum} from "contracts/interfaces/IEvaluatorQuorum.sol";
+import {IRunGovernance} from "contracts/interfaces/IRunGovernance.sol";
 import {ITrainingRuns} from "contracts/interfaces/ITrainingRuns.sol";
 
 contract RunsTest is World {
     bytes32 private constant ROOT = keccak256("contributions");
 
     function commit(ITrainingRuns.RoundCommit memory c) private {
-        runs.commitRound(c, cosign(roundDigest(c), K));
+        commitSigned(c);
     }
 
     function test_a_new_run_stands_at_its_genesis_with_spec_version_one() public view {
@@ -39,7 +40,7 @@ contract RunsTest is World {
     function test_a_run_without_a_quorum_is_refused() public {
         ITrainingRuns.RunParams memory params = runParams();
         params.quorum = 0;
-        vm.expectRevert(abi.encodeWithSelector(ITrainingRuns.InvalidQuorum.selector, 0));
+        vm.expectRevert(abi.encodeWithSelector(IRunGovernance.InvalidQuorum.selector, 0));
         vm.prank(COORDINATOR);
         runs.createRun(params);
     }
@@ -47,7 +48,7 @@ contract RunsTest is World {
     function test_a_run_needs_a_registered_dataset() public {
         ITrainingRuns.RunParams memory params = runParams();
         params.datasetDigest = keccak256("unknown");
-        vm.expectRevert(abi.encodeWithSelector(ITrainingRuns.NotADataset.selector, params.datasetDigest));
+        vm.expectRevert(abi.encodeWithSelector(IRunGovernance.NotADataset.selector, params.datasetDigest));
         vm.prank(COORDINATOR);
         runs.createRun(params);
     }
@@ -61,11 +62,9 @@ contract RunsTest is World {
         (uint32 round, bytes32 checkpoint) = runs.head(RUN);
         same(round, 1);
         same(checkpoint, keccak256(abi.encode("checkpoint", 1)));
-        ITrainingRuns.Round memory stored = runs.round(RUN, 1);
-        same(stored.contributionsRoot, ROOT);
-        same(stored.numClients, clients);
-        same(stored.cumulativeReward, c.reward);
-        same(stored.committedAt, START);
+        same(runs.run(RUN).cumulativeReward, c.reward);
+        same(runs.round(RUN, 1).finalAt, START + DISPUTE_WINDOW);
+        same(uint256(runs.statusOf(RUN, 1)), uint256(ITrainingRuns.RoundStatus.Committed));
         vm.warp(START + DISPUTE_WINDOW - 1);
         holds(!runs.isFinal(RUN, 1), "final too early");
         vm.warp(START + DISPUTE_WINDOW);
@@ -77,7 +76,7 @@ contract RunsTest is World {
         uint96 b = uint96(between(second, 0, REWARD_CAP));
         commitRound(ROOT, a);
         commitRound(ROOT, b);
-        same(runs.round(RUN, 2).cumulativeReward, uint256(a) + b);
+        same(runs.run(RUN).cumulativeReward, uint256(a) + b);
     }
 
     function test_a_wrong_round_number_is_refused(uint32 round) public {
@@ -213,30 +212,20 @@ contract RunsTest is World {
         runs.commitRound(c, signatures);
     }
 
-    function test_a_checkpoint_that_is_no_cid_is_refused(bytes memory junk) public {
-        vm.assume(junk.length != 36);
+    function test_a_codec_that_is_neither_raw_nor_dag_pb_is_refused(uint8 codecs) public {
         ITrainingRuns.RoundCommit memory c = nextCommit(ROOT, 3, 0);
-        c.checkpointCid = junk;
+        c.codecs = uint8(between(codecs, 4, 255));
         bytes[] memory signatures = cosign(roundDigest(c), K);
-        vm.expectRevert(abi.encodeWithSelector(ICids.InvalidCid.selector, junk));
+        vm.expectRevert(abi.encodeWithSelector(ITrainingRuns.InvalidCodecs.selector, c.codecs));
         runs.commitRound(c, signatures);
     }
 
-    function test_a_record_with_another_hash_function_is_refused(bytes4 prefix) public {
+    function test_a_failed_rounds_record_must_be_a_cid(bytes4 prefix) public {
         vm.assume(prefix != 0x01551220 && prefix != 0x01701220);
-        ITrainingRuns.RoundCommit memory c = nextCommit(ROOT, 3, 0);
-        c.recordCid = abi.encodePacked(prefix, keccak256("record"));
-        bytes[] memory signatures = cosign(roundDigest(c), K);
-        vm.expectRevert(abi.encodeWithSelector(ICids.InvalidCid.selector, c.recordCid));
-        runs.commitRound(c, signatures);
-    }
-
-    function test_a_dag_pb_checkpoint_is_taken() public {
-        ITrainingRuns.RoundCommit memory c = nextCommit(ROOT, 3, 0);
-        c.checkpointCid = abi.encodePacked(hex"01701220", keccak256("big checkpoint"));
-        commit(c);
-        (, bytes32 checkpoint) = runs.head(RUN);
-        same(checkpoint, keccak256("big checkpoint"));
+        bytes memory junk = abi.encodePacked(prefix, keccak256("record"));
+        vm.expectRevert(abi.encodeWithSelector(ICids.InvalidCid.selector, junk));
+        vm.prank(COORDINATOR);
+        runs.closeFailed(RUN, 1, junk, "no quorum");
     }
 
     function test_a_failed_round_leaves_the_head_and_its_number_is_tried_again() public {
@@ -267,7 +256,7 @@ contract RunsTest is World {
         ITrainingRuns.RoundCommit memory inFlight = nextCommit(ROOT, 3, 0);
         bytes[] memory signatures = cosign(roundDigest(inFlight), K);
         vm.prank(address(timelock));
-        runs.setSpec(RUN, cid(keccak256("spec 2")));
+        runs.setSpec(RUN, cid(keccak256("spec 2")), specParams());
 
         (uint32 version,) = runs.specOf(RUN);
         same(version, 2);
@@ -286,12 +275,12 @@ contract RunsTest is World {
             abi.encodeWithSelector(IAccessControl.AccessControlUnauthorizedAccount.selector, COORDINATOR, role)
         );
         vm.prank(COORDINATOR);
-        runs.setSpec(RUN, cid(keccak256("spec 2")));
+        runs.setSpec(RUN, cid(keccak256("spec 2")), specParams());
     }
 
     function test_a_round_that_is_not_final_lets_nothing_be_claimed() public {
         commitRound(ROOT, 0);
         vm.expectRevert(abi.encodeWithSelector(ITrainingRuns.RoundNotFinal.selector, RUN, 1));
-        runs.finalRound(RUN, 1);
+        runs.requireFinal(RUN, 1, dataOf(RUN, 1));
     }
 }

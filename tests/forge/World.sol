@@ -16,6 +16,7 @@ import {IArtifactRegistry} from "contracts/interfaces/IArtifactRegistry.sol";
 import {IMemberRegistry} from "contracts/interfaces/IMemberRegistry.sol";
 import {IMeritEpochs} from "contracts/interfaces/IMeritEpochs.sol";
 import {IRewardVault} from "contracts/interfaces/IRewardVault.sol";
+import {IRunGovernance} from "contracts/interfaces/IRunGovernance.sol";
 import {ITrainingRuns} from "contracts/interfaces/ITrainingRuns.sol";
 
 /// @title A deployed Ten Wings with a cast: three trainers, four evaluators (K = 3), one open and funded run.
@@ -41,6 +42,7 @@ abstract contract World is Check {
     address internal immutable ADMIN = address(0xAD);
     address internal immutable COORDINATOR = address(0xC0);
     address internal immutable RELAYER = address(0x5E1A7);
+    address internal immutable INCIDENTS = address(0x1C1D);
 
     MemberRegistry internal members;
     ArtifactRegistry internal artifacts;
@@ -55,6 +57,7 @@ abstract contract World is Check {
     uint256[4] internal evaluatorKeys = [uint256(0xE1), 0xE2, 0xE3, 0xE4]; // sorted by address in setUp
     uint256[3] internal weights = [uint256(50), 30, 20];
     bytes32 internal dataset = keccak256("dataset");
+    mapping(uint256 runId => mapping(uint32 round => ITrainingRuns.RoundData)) private _data;
 
     function setUp() public virtual {
         vm.warp(START);
@@ -161,13 +164,14 @@ abstract contract World is Check {
 
     function roundDigest(ITrainingRuns.RoundCommit memory c) internal view returns (bytes32) {
         bytes32 typehash = keccak256(
-            "RoundCommit(uint256 runId,uint32 round,bytes32 specDigest,bytes32 parentDigest,bytes checkpointCid,bytes32 contributionsRoot,bytes recordCid,uint32 numClients,uint96 reward,uint64 heldoutLossMicro)"
+            "RoundCommit(uint256 runId,uint32 round,bytes32 specDigest,bytes32 datasetDigest,bytes32 parentDigest,bytes32 checkpointDigest,bytes32 contributionsRoot,bytes32 recordDigest,uint8 codecs,uint32 numClients,uint96 reward,uint64 heldoutLossMicro)"
         );
-        bytes memory first = abi.encode(typehash, c.runId, c.round, c.specDigest, c.parentDigest);
+        bytes memory first = abi.encode(typehash, c.runId, c.round, c.specDigest, c.datasetDigest, c.parentDigest);
         bytes memory second = abi.encode(
-            keccak256(c.checkpointCid),
+            c.checkpointDigest,
             c.contributionsRoot,
-            keccak256(c.recordCid),
+            c.recordDigest,
+            c.codecs,
             c.numClients,
             c.reward,
             c.heldoutLossMicro
@@ -201,16 +205,18 @@ abstract contract World is Check {
         view
         returns (ITrainingRuns.RoundCommit memory)
     {
-        (uint32 last, bytes32 parent) = runs.head(RUN);
-        (, bytes32 spec) = runs.specOf(RUN);
+        ITrainingRuns.Run memory run = runs.run(RUN);
+        uint32 next = run.lastRound + 1;
         return ITrainingRuns.RoundCommit({
             runId: RUN,
-            round: last + 1,
-            specDigest: spec,
-            parentDigest: parent,
-            checkpointCid: cid(keccak256(abi.encode("checkpoint", last + 1))),
+            round: next,
+            specDigest: run.specDigest,
+            datasetDigest: run.datasetDigest,
+            parentDigest: run.headDigest,
+            checkpointDigest: keccak256(abi.encode("checkpoint", next)),
             contributionsRoot: contributionsRoot,
-            recordCid: cid(keccak256(abi.encode("record", last + 1))),
+            recordDigest: keccak256(abi.encode("record", next)),
+            codecs: 0,
             numClients: numClients,
             reward: reward,
             heldoutLossMicro: 123_456
@@ -219,8 +225,32 @@ abstract contract World is Check {
 
     function commitRound(bytes32 contributionsRoot, uint96 reward) internal returns (uint32) {
         ITrainingRuns.RoundCommit memory commit = nextCommit(contributionsRoot, 3, reward);
+        return commitSigned(commit);
+    }
+
+    /// @dev Commits with K co-signatures and keeps what the round's data is, as everybody has it from the event.
+    function commitSigned(ITrainingRuns.RoundCommit memory commit) internal returns (uint32) {
+        uint96 before = runs.run(commit.runId).cumulativeReward;
         runs.commitRound(commit, cosign(roundDigest(commit), K));
+        _data[commit.runId][commit.round] = ITrainingRuns.RoundData({
+            contributionsRoot: commit.contributionsRoot,
+            checkpointDigest: commit.checkpointDigest,
+            parentDigest: commit.parentDigest,
+            cumulativeReward: before + commit.reward,
+            reward: commit.reward
+        });
         return commit.round;
+    }
+
+    function dataOf(uint256 runId, uint32 round) internal view returns (ITrainingRuns.RoundData memory) {
+        return _data[runId][round];
+    }
+
+    /// @dev What the incident contract is to hold.
+    function grantIncidents() internal {
+        bytes32 role = runs.INCIDENT_ROLE();
+        _grantOn(address(runs), role, INCIDENTS);
+        _grantOn(address(vault), role, INCIDENTS);
     }
 
     /// @dev What trainer `i` did in `round`, with `cumulative` wei earned so far.
@@ -279,9 +309,9 @@ abstract contract World is Check {
         licences[1] = "Apache-2.0";
         members = MemberRegistry(vm.deployCode("MemberRegistry.sol", abi.encode(ADMIN)));
         artifacts = ArtifactRegistry(vm.deployCode("ArtifactRegistry.sol", abi.encode(members, ADMIN, licences)));
-        runs = TrainingRuns(vm.deployCode("TrainingRuns.sol", abi.encode(members, artifacts, ADMIN)));
+        runs = TrainingRuns(vm.deployCode("TrainingRuns.sol", abi.encode(members, artifacts, bounds(), ADMIN)));
         token = RewardToken(vm.deployCode("RewardToken.sol", abi.encode(ADMIN, 1_000_000e18)));
-        vault = RewardVault(vm.deployCode("RewardVault.sol", abi.encode(token, runs)));
+        vault = RewardVault(vm.deployCode("RewardVault.sol", abi.encode(token, runs, ADMIN)));
         epochs = MeritEpochs(vm.deployCode("MeritEpochs.sol", abi.encode(members, runs, FINALITY_DELAY)));
         address[] memory anyone = new address[](1);
         timelock = TimelockController(
@@ -312,7 +342,7 @@ abstract contract World is Check {
         _grantOn(address(timelock), timelock.CANCELLER_ROLE(), address(governor));
     }
 
-    function _grantOn(address target, bytes32 role, address account) private {
+    function _grantOn(address target, bytes32 role, address account) internal {
         vm.prank(ADMIN);
         MemberRegistry(target).grantRole(role, account);
     }
@@ -330,15 +360,38 @@ abstract contract World is Check {
         vault.fund(RUN, BUDGET);
     }
 
-    function runParams() internal view returns (ITrainingRuns.RunParams memory) {
+    function runParams() internal view virtual returns (ITrainingRuns.RunParams memory) {
         return ITrainingRuns.RunParams({
             name: "first flight",
             specCid: cid(keccak256("spec 1")),
+            specParams: specParams(),
             genesisCid: cid(keccak256("genesis")),
             datasetDigest: dataset,
             rewardCap: REWARD_CAP,
             quorum: K,
-            disputeWindowSeconds: DISPUTE_WINDOW
+            disputeWindowSeconds: DISPUTE_WINDOW,
+            vestedBps: 0,
+            vestingSeconds: 0
+        });
+    }
+
+    function specParams() internal pure returns (IRunGovernance.SpecParams memory) {
+        return IRunGovernance.SpecParams({
+            innerSteps: 30,
+            learningRateMillionths: 300,
+            batchSize: 8,
+            outerAlphaBps: 10_000,
+            minUpdates: 2,
+            rewardPerRound: 100e18,
+            trainersBps: 8_000,
+            aggregationRule: 1
+        });
+    }
+
+    function bounds() internal pure returns (IRunGovernance.ParamBounds memory) {
+        return IRunGovernance.ParamBounds({
+            least: IRunGovernance.SpecParams(1, 1, 1, 10, 1, 0, 0, 1),
+            most: IRunGovernance.SpecParams(10_000, 100_000, 4096, 100_000, 10_000, 10_000e18, 10_000, 1)
         });
     }
 }

@@ -89,7 +89,9 @@ def test_two_rounds_move_the_head_pay_everyone_and_pass_the_audit(network: Netwo
     for name in ("alice", "dora"):
         state = network.ledger.round(network.run_id, 2)
         assert state is not None
-        found = claim_proof(network.ledger, network.store, state, network.address(name))
+        member = network.ledger.member(network.address(name))
+        assert member is not None
+        found = claim_proof(network.ledger, network.store, state, member.member_id)
         assert found is not None
         leaf, proof = found
         assert network.ledger.claim(leaf, list(proof)) == leaf.cumulative_reward > 0

@@ -181,6 +181,6 @@ def test_an_errors_values_reach_the_caller(deployment: Deployment) -> None:
 def test_a_missing_artifact_is_a_missing_prerequisite(
     deployment: Deployment, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("node.deploy.ARTIFACT_FOLDER", tmp_path)
+    monkeypatch.setattr("node.artifacts.ARTIFACT_FOLDER", tmp_path)
     with pytest.raises(PrerequisiteError, match="checkout of the repository"):
         deploy(deployment.rpc_url, OPERATOR, settings=SETTINGS)

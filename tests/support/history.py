@@ -33,6 +33,7 @@ from node.records import (
     RunParams,
     ShardEntry,
     SheetStatement,
+    SpecParams,
     Support,
     Voucher,
     canonical_json,
@@ -60,6 +61,16 @@ ROLES = {
 }
 SPEC = {"model": {"preset": "nano"}, "inner": {"num_steps": 30, "learning_rate": "0.0003"}, "strategy": "sparse-loco"}
 PROPOSED_SPEC = {**SPEC, "inner": {"num_steps": 60, "learning_rate": "0.0003"}, "codec": "pixel"}
+SPEC_PARAMS = SpecParams(
+    inner_steps=30,
+    learning_rate_millionths=300,
+    batch_size=8,
+    outer_alpha_bps=10_000,
+    min_updates=2,
+    reward_per_round=100 * TOKEN,
+    trainers_bps=8_000,
+    aggregation_rule=1,
+)
 REFUSAL_DETAIL = "expected finite values, got 3 NaN in blocks.0.attn.qkv.weight; check the learning rate"
 START_LOSS_MICRO = 1_234_567
 
@@ -166,6 +177,7 @@ class History:
         params = RunParams(
             name="Procedural worlds",
             spec_cid=self.store.put(canonical_json(SPEC)),
+            spec_params=SPEC_PARAMS,
             genesis_cid=self.store.put(b"genesis checkpoint"),
             dataset_digest=self.dataset_digest,
             reward_cap=100 * TOKEN,
@@ -179,7 +191,7 @@ class History:
     def commit_round(self, *, gains: dict[str, int], refused: dict[str, str] | None = None) -> RoundCommit:
         """A round in which `gains` (millionths, by trainer) were measured and `refused` (reason code) did not count."""
         self.clock.advance(90)
-        number = self.ledger.run(1).head_round + 1
+        number = self.ledger.run(1).next_round
         receipts = [self._receipt(name, number) for name in sorted(gains, key=self._address)]
         scores = tuple(self._score(name, gains[name]) for name in sorted(gains, key=self._address))
         sheets = tuple(self._sheet(name, number, scores, offset) for offset, name in enumerate(("dora", "emil")))
@@ -331,7 +343,7 @@ class History:
         return SignedReceipt(receipt=receipt, update_cid=update_cid, signature=signature)
 
     def _score(self, name: str, gain: int) -> UpdateScore:
-        number = self.ledger.run(1).head_round + 1
+        number = self.ledger.run(1).next_round
         update = cids.of(f"update of {name} for round {number}".encode())
         return UpdateScore(
             account=self.people[name].address, update_digest=cids.digest(update), gain_micro=gain, error_micro=1_500
@@ -395,9 +407,10 @@ class History:
         return RoundRecord(
             chain_id=self.ledger.chain_id(),
             run_id=1,
-            round=state.head_round + 1,
+            round=state.next_round,
             spec_cid=state.spec_cid,
             spec_version=state.spec_version,
+            dataset_digest=state.dataset_digest,
             base_cid=state.head_cid,
             deadline=self.clock() - 5,
             leases={},
@@ -420,6 +433,7 @@ class History:
             run_id=1,
             round=record.round,
             spec_digest=cids.digest(state.spec_cid),
+            dataset_digest=state.dataset_digest,
             parent_digest=cids.digest(state.head_cid),
             checkpoint_cid=record.checkpoint_cid,
             contributions_root=record.contributions_root,

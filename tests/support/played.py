@@ -13,10 +13,12 @@ from federation.replay import commit_of, epoch_of, previous_leaves
 from federation.scoring import scoring_seed
 from model.checkpoint import initial, read
 from node import cid as cids
+from node.chain_records import spec_args
 from node.deployment import DeploySettings
 from node.folder_store import MemoryStore
 from node.identity import Identity
 from node.local_ledger import LocalLedger, ManualClock
+from node.local_ledger.run_disputes import INCIDENT_ROLE
 from node.proofs import claim_proof, contribution_tree
 from node.records import (
     ArtifactKind,
@@ -109,6 +111,7 @@ class Played:
             RunParams(
                 name="test",
                 spec_cid=self.store.put(self.spec.to_bytes()),
+                spec_params=self.spec.chain_params,
                 genesis_cid=self.store.put(initial(SMALL, 0)),
                 dataset_digest=dataset_digest,
                 reward_cap=1000 * TOKEN,
@@ -122,7 +125,7 @@ class Played:
     def record(self, gains: Mapping[str, int], *, claims: Mapping[str, Any] | None = None) -> RoundRecord:
         """An honest record of the next round; `claims` are written into the receipts."""
         run = self.ledger.run(self.run_id)
-        number, base = run.head_round + 1, read(self.store.get(run.head_cid))
+        number, base = run.next_round, read(self.store.get(run.head_cid))
         top_k = self.spec.wire.top_k
         updates = {n: payload(constant_update(base, 0.001 * (i + 1)), top_k) for i, n in enumerate(sorted(gains))}
         receipts = sorted((self._receipt(n, u, claims or {}) for n, u in updates.items()), key=_account)
@@ -137,7 +140,7 @@ class Played:
             updates={identity(n).address: constant_update_sent(base, u) for n, u in updates.items()},
             sheets=[sheet for _, sheet in sheets],
             member_ids={m.account: m.member_id for m in self.ledger.members()},
-            previous=previous_leaves(self.ledger, self.store.get, self.run_id, number),
+            previous=previous_leaves(self.ledger, self.store.get, self.run_id, run.head_round),
         )
         result = outcome(inputs)
         leaves = list(result.leaves)
@@ -147,6 +150,7 @@ class Played:
             round=number,
             spec_cid=run.spec_cid,
             spec_version=run.spec_version,
+            dataset_digest=run.dataset_digest,
             base_cid=run.head_cid,
             deadline=self.clock(),
             leases={},
@@ -192,7 +196,9 @@ class Played:
         """A member claims what a round grants."""
         state = self.ledger.round(self.run_id, round_number)
         assert state is not None
-        found = claim_proof(self.ledger, self.store, state, identity(name).address)
+        member = self.ledger.member(identity(name).address)
+        assert member is not None
+        found = claim_proof(self.ledger, self.store, state, member.member_id)
         assert found is not None
         return self.ledger.claim(found[0], list(found[1]))
 
@@ -205,7 +211,20 @@ class Played:
     def set_spec(self, spec: RunSpec) -> None:
         """What a passed proposal does: another spec from the next round on."""
         self.spec, cid = spec, self.store.put(spec.to_bytes())
-        self._executed("TrainingRuns", "setSpec", {"runId": self.run_id, "specCid": cids.to_bytes(cid)})
+        args = {"runId": self.run_id, "specCid": cids.to_bytes(cid), "params": spec_args(spec.chain_params)}
+        self._executed("TrainingRuns", "setSpec", args)
+
+    def voted(self, function: str, **args: Any) -> None:
+        """What a passed proposal does to the run."""
+        self._executed("TrainingRuns", function, {"runId": self.run_id, **args})
+
+    def void(self, round_number: int) -> None:
+        """What an incident does to an open round: disputed, voided, the head restored."""
+        timelock, runs = self.ledger.addresses()["TimelockController"], self.ledger._contracts.runs
+        runs.roles.hold(INCIDENT_ROLE, timelock)
+        self.voted("dispute", number=round_number)
+        self.voted("settleDispute", number=round_number, voided=True)
+        self.ledger.restore_head(self.run_id)
 
     def _executed(self, contract: str, function: str, args: Mapping[str, Any]) -> None:
         timelock = self.ledger.addresses()["TimelockController"]
@@ -216,7 +235,7 @@ class Played:
     def _receipt(self, name: str, update: bytes, claims: Mapping[str, Any]) -> SignedReceipt:
         run, cid, who = self.ledger.run(self.run_id), self.store.put(update), self.members[name]
         statement = receipt(
-            who.address, cid, run_id=self.run_id, round=run.head_round + 1,
+            who.address, cid, run_id=self.run_id, round=run.next_round,
             spec_digest=cids.digest(run.spec_cid), base_digest=cids.digest(run.head_cid), **claims,
         )  # fmt: skip
         return sign_receipt(who, self.ledger.domain("TrainingRuns"), statement, cid)
@@ -227,7 +246,7 @@ class Played:
         by_account = {identity(n).address: gain for n, gain in gains.items()}
         sheet = ScoreSheet(
             run_id=self.run_id,
-            round=self.ledger.run(self.run_id).head_round + 1,
+            round=self.ledger.run(self.run_id).next_round,
             account=identity(name).address,
             base_cid=self.ledger.run(self.run_id).head_cid,
             seed=scoring_seed(block.hash, receipts),

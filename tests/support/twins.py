@@ -158,6 +158,7 @@ class Network:
             RunParams(
                 name="test",
                 spec_cid=self.store.put(spec.to_bytes()),
+                spec_params=spec.chain_params,
                 genesis_cid=self.store.put(self.genesis or initial(config, 0)),
                 dataset_digest=digest,
                 reward_cap=1000 * TOKEN,

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import pytest
 
-from federation.audit import MembersAt, Verdict, audit
+from federation.audit import LedgerAt, Verdict, audit
 from node import cid as cids
 from node.errors import ConfigError
 from node.records import Cid
@@ -220,8 +220,8 @@ def test_members_at_a_block_are_those_who_had_joined_and_were_not_barred() -> No
     events = played.ledger.events(0)
     alice, frida = identity("alice").address, identity("frida").address
 
-    def at(block: int) -> MembersAt:
-        return MembersAt(played.ledger, events, (block + 1, 0))
+    def at(block: int) -> LedgerAt:
+        return LedgerAt(played.ledger, events, (block + 1, 0))
 
     def active(block: int) -> bool | None:
         member = at(block).member(alice)
@@ -236,7 +236,7 @@ def test_members_at_a_block_are_those_who_had_joined_and_were_not_barred() -> No
 
 def test_members_at_a_block_pass_everything_else_to_the_ledger() -> None:
     played = Played()
-    as_of = MembersAt(played.ledger, played.ledger.events(0), (0, 0))
+    as_of = LedgerAt(played.ledger, played.ledger.events(0), (10**9, 0))
 
     assert as_of.chain_id() == 31337
     assert as_of.run(1) == played.ledger.run(1)

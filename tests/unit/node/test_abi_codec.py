@@ -36,10 +36,12 @@ def test_a_call_is_a_selector_and_words() -> None:
 
 def test_a_struct_comes_out_by_component_name() -> None:
     leaf = (1, 2, 3, ACCOUNT, 4, 5, -6, b"\x07" * 32, 8, 9)
-    name, args = decode_call("RewardVault", encode_call("RewardVault", "claim", leaf, [b"\x01" * 32]))
+    data = (b"\x05" * 32, b"\x06" * 32, bytes(32), 11, 3)
+    name, args = decode_call("RewardVault", encode_call("RewardVault", "claim", leaf, data, [b"\x01" * 32]))
     assert name == "claim"
     assert args["leaf"]["account"] == ACCOUNT
     assert args["leaf"]["score"] == -6
+    assert args["data"]["cumulativeReward"] == 11
     assert args["proof"] == (b"\x01" * 32,)
 
 

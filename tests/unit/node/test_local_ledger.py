@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from node import cid as cids
-from node.deployment import DeploySettings
+from node.deployment import DEFAULT_BOUNDS, DeploySettings
 from node.errors import ConfigError, LedgerRefused
 from node.governance import describe
 from node.identity import Identity
@@ -39,6 +39,9 @@ def join(ledger: LocalLedger, number: int) -> int:
     return ledger.join(request, sign(who, domain, request), sign(OPERATOR, domain, voucher))
 
 
+SPEC_PARAMS = DEFAULT_BOUNDS.least
+
+
 def open_run(ledger: LocalLedger) -> int:
     dataset: Cid = cids.of(b"dataset")
     registration = Registration(
@@ -49,6 +52,7 @@ def open_run(ledger: LocalLedger) -> int:
         RunParams(
             name="worlds",
             spec_cid=cids.of(b"spec"),
+            spec_params=SPEC_PARAMS,
             genesis_cid=cids.of(b"genesis"),
             dataset_digest=cids.digest(dataset),
             reward_cap=10,
@@ -60,7 +64,12 @@ def open_run(ledger: LocalLedger) -> int:
 
 def test_a_deployment_shows_its_licences_supply_and_quorum_as_events() -> None:
     events = LocalLedger(SETTINGS, clock=ManualClock()).events(0)
-    assert [(e.name, e.block_number) for e in events] == [("LicenceSet", 1), ("Transfer", 1), ("QuorumBpsSet", 1)]
+    assert [(e.name, e.block_number) for e in events] == [
+        ("LicenceSet", 1),
+        ("BoundsChanged", 1),
+        ("Transfer", 1),
+        ("QuorumBpsSet", 1),
+    ]
 
 
 def test_the_chain_breathes_when_the_clock_moves() -> None:

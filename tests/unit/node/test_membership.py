@@ -117,13 +117,13 @@ def test_a_claim_pays_all_that_is_final_and_only_once(history: History) -> None:
 
 
 def test_a_claim_takes_only_what_is_new(history: History) -> None:
-    before = history.ledger.claimed(1, identity("alice").address)
+    before = history.ledger.claimed(1, 1)
     history.commit_round(gains={"alice": 5_000, "bob": 5_000})
     history.clock.advance(HOUR)
     leaf = next(x for x in history.head_leaves if x.account == identity("alice").address)
 
     assert desk(history, "alice").claim(1) == leaf.cumulative_reward - before
-    assert history.ledger.claimed(1, identity("alice").address) == leaf.cumulative_reward
+    assert history.ledger.claimed(1, 1) == leaf.cumulative_reward
 
 
 def test_a_round_that_can_still_be_disputed_is_not_claimed(history: History) -> None:

@@ -11,7 +11,7 @@ from node.merkle import contribution_leaf_hash, merit_leaf_hash, verify
 from node.proofs import claim_proof, contribution_tree, merit_proof, merit_tree
 from node.records import EpochCommit, MeritLeaf, RoundState
 from node.round_record import merit_tree_from_bytes, merit_tree_to_bytes, tree_from_bytes, tree_to_bytes
-from tests.support.history import History, forget, identity
+from tests.support.history import ROLES, History, forget, identity
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +33,7 @@ def epoch(history: History) -> EpochCommit:
 
 @pytest.mark.parametrize("name", ["alice", "bob", "carol", "dora", "emil"])
 def test_everyones_leaf_proves_to_the_committed_root(history: History, name: str) -> None:
-    found = claim_proof(history.ledger, history.store, state(history, 2), identity(name).address)
+    found = claim_proof(history.ledger, history.store, state(history, 2), list(ROLES).index(name) + 1)
 
     assert found is not None
     leaf, proof = found
@@ -61,7 +61,7 @@ def test_everyones_merit_proves_to_the_epochs_root(history: History, name: str) 
 def test_who_has_no_leaf_gets_none(history: History) -> None:
     stranger = identity("stranger").address
 
-    assert claim_proof(history.ledger, history.store, state(history, 2), stranger) is None
+    assert claim_proof(history.ledger, history.store, state(history, 2), 9) is None
     assert merit_proof(history.ledger, history.store, epoch(history), stranger) is None
 
 
@@ -98,7 +98,7 @@ def test_a_tree_with_a_favoured_leaf_is_named_as_corrupt() -> None:
     history.store.get = lambda cid, **_: lying if cid == record_cid else history.store._content[cid]
 
     with pytest.raises(ContentCorrupt, match="contributions tree of round 2: expected the committed root 0x"):
-        claim_proof(history.ledger, history.store, state(history, 2), leaves[0].account)
+        claim_proof(history.ledger, history.store, state(history, 2), leaves[0].member_id)
 
 
 def test_a_merit_tree_with_a_favoured_leaf_is_named_as_corrupt(history: History) -> None:
@@ -115,7 +115,7 @@ def test_a_tree_that_nobody_serves_is_unavailable() -> None:
     forget(history.store, tree_cid_of(history, state(history, 2).commit.record_cid))
 
     with pytest.raises(ContentUnavailable):
-        claim_proof(history.ledger, history.store, state(history, 2), identity("alice").address)
+        claim_proof(history.ledger, history.store, state(history, 2), 1)
 
 
 def tree_cid_of(history: History, record_cid: str) -> str:

@@ -50,6 +50,7 @@ RECORD = RoundRecord(
     round=2,
     spec_cid=CID,
     spec_version=4,
+    dataset_digest=bytes([6]) * 32,
     base_cid=CID,
     deadline=1_750_000_000,
     leases={ALICE: [CID, CID], DORA: []},

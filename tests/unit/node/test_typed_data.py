@@ -44,6 +44,7 @@ COMMIT = RoundCommit(
     run_id=1,
     round=2,
     spec_digest=b"\x01" * 32,
+    dataset_digest=b"\x04" * 32,
     parent_digest=b"\x02" * 32,
     checkpoint_cid=CID,
     contributions_root=b"\x03" * 32,

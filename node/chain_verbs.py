@@ -1,0 +1,106 @@
+"""The group `chain` of the command: deploy the contracts on any EVM chain, and verify a deployment."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from node.artifacts import artifact
+from node.chain_rpc import LATEST, Rpc
+from node.config import Home
+from node.console import HomeOption, JsonOption, Out, find_home, verb
+from node.deploy import deploy, gas_needed
+from node.deployment import PROFILES, DeploySettings
+from node.errors import ConfigError
+from node.identity import Identity, load_keystore, read_password
+from node.manifest import Manifest
+from node.manifest import verify as verify_manifest
+from node.wiring import COORDINATOR, open_identity
+
+GWEI = 10**9
+ETHER = 10**18
+
+chain_app = typer.Typer(help="The contracts on a chain.", no_args_is_help=True)
+
+
+@chain_app.command("deploy")
+@verb
+def chain_deploy(
+    rpc: Annotated[str, typer.Option(help="JSON-RPC of a node of the chain.")],
+    profile: Annotated[str, typer.Option(help=f"Windows for votes and delays: {', '.join(PROFILES)}.")] = "testnet",
+    zero_token: Annotated[bool, typer.Option("--zero-token", help="No token, no rewards.")] = False,
+    keystore: Annotated[Path | None, typer.Option(help="Who deploys and operates (default: the coordinator).")] = None,
+    password_file: Annotated[Path | None, typer.Option(help="Of that keystore.")] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Deploy all contracts; prints what it will cost and asks first. Writes deployment.json and manifest.json."""
+    found, node = find_home(home), Rpc(rpc)
+    if found.deployment.exists():
+        raise ConfigError(
+            f"expected a state folder without a deployment, {found.deployment} exists; choose another --home"
+        )
+    deployer = _deployer(found, keystore, password_file)
+    settings = _settings(deployer, profile, zero_token)
+    estimate = _estimate(node, deployer, settings)
+    if not yes:
+        typer.confirm(f"{estimate} Go on?", abort=True)
+    deployment = deploy(rpc, deployer, settings=settings)
+    found.require()
+    deployment.save(found.deployment)
+    manifest = Manifest.of(deployment)
+    manifest.save(found.manifest)
+    verify_manifest(manifest, node)
+    Out(as_json=as_json).result(
+        {"chain": deployment.chain_id, "addresses": dict(deployment.addresses), "manifest": str(found.manifest)},
+        f"chain {deployment.chain_id}: {len(deployment.addresses)} contracts, verified; manifest: {found.manifest}",
+    )
+
+
+@chain_app.command("verify")
+@verb
+def chain_verify(
+    manifest: Annotated[Path | None, typer.Option(help="Manifest to check (default: the state folder's).")] = None,
+    rpc: Annotated[str, typer.Option(help="JSON-RPC of a node of the chain (default: the manifest's).")] = "",
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Compare a deployment's code, wiring, bounds and roles with its manifest; exit code 9 names what differs."""
+    found = Manifest.load(manifest or find_home(home).manifest)
+    verify_manifest(found, Rpc(rpc or found.deployment.rpc_url))
+    Out(as_json=as_json).result(
+        {"chain": found.deployment.chain_id, "contracts": len(found.contracts), "roles": len(found.roles)},
+        f"chain {found.deployment.chain_id}: code of {len(found.contracts)} contracts, their wiring, bounds and "
+        f"{len(found.roles)} roles are as the manifest says",
+    )
+
+
+def _deployer(home: Home, keystore: Path | None, password_file: Path | None) -> Identity:
+    if keystore is None:
+        return open_identity(home, COORDINATOR)
+    return load_keystore(keystore, read_password(password_file))
+
+
+def _settings(deployer: Identity, profile: str, zero_token: bool) -> DeploySettings:
+    if profile not in PROFILES:
+        raise ConfigError(f"--profile: expected one of {', '.join(PROFILES)}, got {profile!r}")
+    return replace(DeploySettings(operator=deployer.address, zero_token=zero_token), **PROFILES[profile])
+
+
+def _estimate(node: Rpc, deployer: Identity, settings: DeploySettings) -> str:
+    """What it takes, in words. Raises ConfigError when the account has less."""
+    for contract in settings.contracts:
+        artifact(contract)
+    gas, price = gas_needed(settings), int(node.request("eth_gasPrice"), 16)
+    balance = int(node.request("eth_getBalance", deployer.address, LATEST), 16)
+    words = (
+        f"Chain {node.chain_id()}: {len(settings.contracts)} contracts, about {gas / 10**6:.1f} million gas at "
+        f"{price / GWEI:.3g} gwei: {gas * price / ETHER:.6f} of its coin; {deployer.address} has {balance / ETHER:.6f}."
+    )
+    if balance < gas * price:
+        raise ConfigError(f"{words} Expected enough for the gas: send some there first")
+    return words
