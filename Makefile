@@ -16,7 +16,7 @@ export FLWR_TELEMETRY_ENABLED := 0
 export FLWR_DISABLE_UPDATE_CHECK := 1
 PYTEST := $(BIN)/pytest -q
 
-.PHONY: demo test test-fast test-contracts test-real test-browser lint format setup browser lock clean help
+.PHONY: demo test test-fast test-contracts test-deep test-real test-browser lint format setup browser lock clean help
 
 help: ## what there is
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -37,10 +37,16 @@ lint: setup ## style, types, import directions, committed artifacts
 test-fast: setup ## unit, conformance on the twins, a round on the twins
 	$(PYTEST) -n logical --maxprocesses 8 -m "not real and not browser"
 
-test-contracts: setup ## brownie on anvil, forge fuzz and invariants, gas snapshot
+test-contracts: setup ## brownie on anvil, slither, coverage, forge fuzz and invariants, gas snapshot
 	$(BIN)/python contracts/tools/brownie_pure.py test tests/contracts
+	slither . --config-file slither.config.json
+	$(BIN)/python contracts/tools/coverage.py --check
 	forge test
 	forge snapshot --match-contract GasTest --snap .gas-snapshot --check
+
+test-deep: setup ## hours: 100,000 fuzz runs, long invariants, mutants of the contracts
+	FOUNDRY_PROFILE=deep forge test
+	$(BIN)/python contracts/tools/mutation.py --sample 200 --check
 
 test-real: setup ## the real stack: chain, IPFS, Flower processes
 	$(PYTEST) -m real
