@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from functools import cache
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -44,7 +43,6 @@ class Artifact:
         return bytes(bare)
 
 
-@cache
 def artifact(contract: str) -> Artifact:
     """Raises PrerequisiteError when the checkout lacks it."""
     path = ARTIFACT_FOLDER / f"{contract}.json"

@@ -109,6 +109,11 @@ def data_fields(data: RoundData) -> tuple[Any, ...]:
     return astuple(data)
 
 
+def data_args(data: RoundData) -> dict[str, Any]:
+    """ITrainingRuns.RoundData by Solidity name."""
+    return {_camel(f.name): getattr(data, f.name) for f in fields(data)}
+
+
 def data_from(args: Mapping[str, Any]) -> RoundData:
     """From ITrainingRuns.RoundData by Solidity name."""
     return RoundData(**{f.name: args[_camel(f.name)] for f in fields(RoundData)})

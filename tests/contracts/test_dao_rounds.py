@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from dao_house import DISPUTE_WINDOW, GENESIS, RECORD, SPEC, K, later, refused
+from dao_house import DISPUTE_WINDOW, GENESIS, RECORD, SPEC, SPEC_PARAMS, K, later, refused
 
 from node import cid
 
@@ -18,7 +18,7 @@ def test_a_run_starts_at_its_genesis_by_its_first_spec(house, run_id):
 
 def test_only_a_curator_opens_a_run(house, run_id):
     with refused("AccessControlUnauthorizedAccount", house.relayer.address):
-        house.runs.createRun(("", b"", b"", bytes(32), 0, 1, 0), {"from": house.relayer})
+        house.runs.createRun(("", b"", SPEC_PARAMS, b"", bytes(32), 0, 1, 0, 0, 0), {"from": house.relayer})
 
 
 def test_a_co_signed_round_becomes_the_head(house, run_id, evaluators):

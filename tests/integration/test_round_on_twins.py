@@ -18,6 +18,7 @@ from model.checkpoint import initial, read
 from model.job import TrainJob
 from model.train import train_inner
 from model.training.lora_file import read_adapters
+from node.errors import ConfigError
 from node.proofs import claim_proof
 from node.records import Cid, DatasetManifest, shards_of
 from node.round_record import RoundRecord
@@ -253,3 +254,65 @@ def test_a_changed_leaf_fails_the_audit_even_under_a_valid_cid(network: Network)
 
     assert (first.round, first.subject) == (1, "contributions tree")
     assert "leaf of member" in first.detail
+
+
+def test_training_goes_on_after_a_void_from_the_round_before_it_and_the_audit_follows(tmp_path: Path) -> None:
+    network = Network(folder=tmp_path, window_seconds=20)
+    run_rounds(network.coordinator(), 1)
+    network.play_round()
+    network.void(2)
+    run_rounds(network.coordinator(), 1)
+
+    run = network.ledger.run(network.run_id)
+    assert (run.head_round, run.next_round) == (3, 4)
+    assert record_of(network, 3).base_cid == record_of(network, 1).checkpoint_cid
+    assert ("head-restored", {"round": 1, "head_cid": record_of(network, 1).checkpoint_cid}) in network.events
+    assert [(v.round, v.what) for v in audit(network.ledger, network.store, network.run_id) if v.what != "dataset"][
+        :3
+    ] == [
+        (1, "round"),
+        (2, "voided round"),
+        (3, "round"),
+    ]
+    assert failing(network) == []
+
+
+def test_a_run_without_money_trains_earns_merit_and_passes_the_audit(tmp_path: Path) -> None:
+    network = Network(folder=tmp_path, zero_token=True)
+
+    run_rounds(network.coordinator(), 1)
+
+    epoch = network.ledger.epoch(1)
+    assert epoch is not None
+    assert (epoch.upto_round, epoch.count) == (1, 5)
+    assert record_of(network, 1).reward == 0
+    assert failing(network) == []
+
+
+def test_a_paused_run_is_not_trained(network: Network) -> None:
+    network.incident("pause", until=network.clock.seconds() + 3600)
+
+    with pytest.raises(RunStopped, match="paused by an incident until"):
+        run_rounds(network.coordinator(), 1)
+
+
+def test_a_vote_for_another_dataset_trains_the_next_round_on_it(network: Network) -> None:
+    run_rounds(network.coordinator(), 1)
+    other = network.register_dataset(first_seed=50)
+    network.voted("setDataset", datasetDigest=other)
+
+    run_rounds(network.coordinator(), 1)
+
+    first, second = record_of(network, 1), record_of(network, 2)
+    assert (first.dataset_digest != second.dataset_digest, second.dataset_digest) == (True, other)
+    assert second.parent_heldout_loss_micro != first.heldout_loss_micro  # measured anew, on the new held-out clips
+    assert failing(network) == []
+
+
+def test_a_misdeclared_spec_stops_its_run_with_the_number_named(network: Network) -> None:
+    network.vote_spec({"inner.num_steps": "3"}, declared_steps=2)
+
+    with pytest.raises(
+        ConfigError, match="expected inner_steps = 2 as its proposal declared on chain, the spec says 3"
+    ):
+        run_rounds(network.coordinator(), 1)

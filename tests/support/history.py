@@ -14,6 +14,7 @@ from node.folder_store import MemoryStore
 from node.governance import ballot_params, describe
 from node.identity import Identity
 from node.local_ledger import LocalLedger, ManualClock
+from node.local_ledger.run_disputes import INCIDENT_ROLE
 from node.merkle import contribution_leaf_hash
 from node.proofs import contribution_tree, merit_proof, merit_tree
 from node.records import (
@@ -46,6 +47,7 @@ from node.round_record import (
     SignedSheet,
     UpdateScore,
     merit_tree_to_bytes,
+    tree_from_bytes,
     tree_to_bytes,
 )
 from node.typed_data import sign
@@ -100,11 +102,13 @@ class History:
     ledger: Any = None
     """Its sender is the operator."""
     names: dict[str, Role] = field(default_factory=lambda: dict(ROLES))
+    zero_token: bool = False
+    """On the twins: a network without money."""
 
     def __post_init__(self) -> None:
         self.operator = OPERATOR
         if self.ledger is None:
-            self.ledger = LocalLedger(SETTINGS, clock=self.clock)
+            self.ledger = LocalLedger(replace(SETTINGS, zero_token=self.zero_token), clock=self.clock)
         self.people = {name: identity(name) for name in self.names}
         self.earned = dict.fromkeys(self.names, 0)
 
@@ -123,7 +127,8 @@ class History:
         self.fail_round()
         self.commit_round(gains={"alice": 22_000, "bob": 25_000, "carol": 18_500})
         self.clock.advance(HOUR)
-        self.claim("alice")
+        if self.ledger.pays_rewards():
+            self.claim("alice")
         self.commit_epoch()
         self.clock.advance(120)
         self.propose()
@@ -185,7 +190,8 @@ class History:
             dispute_window_seconds=60,
         )
         run_id = self.ledger.create_run(params)
-        self.ledger.fund(run_id, 1000 * TOKEN)
+        if self.ledger.pays_rewards():
+            self.ledger.fund(run_id, 1000 * TOKEN)
         return run_id
 
     def commit_round(self, *, gains: dict[str, int], refused: dict[str, str] | None = None) -> RoundCommit:
@@ -214,6 +220,33 @@ class History:
         commit = self._commit(record)
         self.ledger.commit_round(commit, self._cosign("TrainingRuns", commit))
         return commit
+
+    def dispute(self, round_number: int) -> None:
+        """What an incident does to an open round."""
+        self._incident("dispute", {"number": round_number})
+
+    def void(self, round_number: int) -> None:
+        """The same, upheld: the round and all later ones count no more."""
+        self.dispute(round_number)
+        self._incident("settleDispute", {"number": round_number, "voided": True})
+        self.ledger.restore_head(1)
+        head = self.ledger.run(1).head_round
+        self.earned = dict.fromkeys(self.names, 0)
+        for leaf in tree_from_bytes(self.store.get(self._record_of(head).tree_cid)) if head else ():
+            name = next(n for n in self.names if self._address(n) == leaf.account)
+            self.earned[name] = leaf.cumulative_reward
+
+    def _record_of(self, number: int) -> RoundRecord:
+        state = self.ledger.round(1, number)
+        assert state is not None
+        return RoundRecord.from_bytes(self.store.get(state.commit.record_cid))
+
+    def _incident(self, function: str, args: dict[str, Any]) -> None:
+        """On the twins, as the incident contract."""
+        timelock, runs = self.ledger.addresses()["TimelockController"], self.ledger._contracts.runs
+        runs.roles.hold(INCIDENT_ROLE, timelock)
+        call = self.ledger._contracts.governed()["TrainingRuns", function]
+        self.ledger._write(function, (), lambda tx: call(tx.from_contract(timelock), {"runId": 1, **args}))
 
     def fail_round(self) -> None:
         """An attempt at the next round for which too few updates came."""
@@ -383,6 +416,7 @@ class History:
             evaluator = Role.EVALUATOR in self.names[name]
             gain = gains.get(name, 0)
             reward = 3 * TOKEN if evaluator else gain * TOKEN // 2000
+            reward *= self.ledger.pays_rewards()
             self.earned[name] += reward
             update = cids.of(f"update of {name} for round {number}".encode())
             leaves.append(

@@ -13,7 +13,7 @@ from federation.replay import commit_of, epoch_of, previous_leaves
 from federation.scoring import scoring_seed
 from model.checkpoint import initial, read
 from node import cid as cids
-from node.chain_records import spec_args
+from node.chain_records import data_args, data_of, spec_args
 from node.deployment import DeploySettings
 from node.folder_store import MemoryStore
 from node.identity import Identity
@@ -32,6 +32,7 @@ from node.records import (
     RoundCommit,
     RunParams,
     ShardEntry,
+    SpecParams,
     Voucher,
 )
 from node.round_record import (
@@ -71,6 +72,8 @@ class Played:
     clock: ManualClock = field(default_factory=ManualClock)
     store: MemoryStore = field(default_factory=MemoryStore)
     spec: RunSpec = SPEC
+    window_seconds: int = 1
+    """In which a round can be disputed; every `mine` takes ten seconds."""
 
     def __post_init__(self) -> None:
         self.ledger = LocalLedger(SETTINGS, clock=self.clock)
@@ -89,18 +92,25 @@ class Played:
         self.ledger.join(request, sign(who, domain, request), sign(OPERATOR, domain, voucher))
         return who
 
-    def register_dataset(self) -> bytes:
+    def register_dataset(self, name: str = "worlds") -> bytes:
         """Three shards of a few bytes; alice registers them."""
         shards = tuple(
             ShardEntry(cid=self.store.put(split.encode()), split=split, num_clips=1, num_bytes=len(split))
             for split in ("train", "score", "heldout")
         )
         manifest = DatasetManifest(
-            name="worlds", licence="CC0-1.0", attribution="made here", clip_shape=(8, 32, 32), shards=shards
+            name=name, licence="CC0-1.0", attribution="made here", clip_shape=(8, 32, 32), shards=shards
         )
+        return self._register(ArtifactKind.DATASET, self.store.put(manifest.to_bytes()))
+
+    def register_checkpoint(self, cid: Cid) -> bytes:
+        """Alice registers a checkpoint."""
+        return self._register(ArtifactKind.CHECKPOINT, cid)
+
+    def _register(self, kind: ArtifactKind, cid: Cid) -> bytes:
         registration = Registration(
-            account=self.members["alice"].address, kind=ArtifactKind.DATASET, licence="CC0-1.0",
-            cid=self.store.put(manifest.to_bytes()), deadline=self.clock() + 3600,
+            account=self.members["alice"].address, kind=kind, licence="CC0-1.0", cid=cid,
+            deadline=self.clock() + 3600,
         )  # fmt: skip
         signature = sign(self.members["alice"], self.ledger.domain("ArtifactRegistry"), registration)
         return self.ledger.register_artifact(registration, signature)
@@ -116,7 +126,7 @@ class Played:
                 dataset_digest=dataset_digest,
                 reward_cap=1000 * TOKEN,
                 quorum=2,
-                dispute_window_seconds=1,
+                dispute_window_seconds=self.window_seconds,
             )
         )
         self.ledger.fund(run_id, 10_000 * TOKEN)
@@ -208,15 +218,21 @@ class Played:
         assert member is not None
         self._executed("MemberRegistry", "setActive", {"memberId": member.member_id, "active": active})
 
-    def set_spec(self, spec: RunSpec) -> None:
-        """What a passed proposal does: another spec from the next round on."""
+    def set_spec(self, spec: RunSpec, declared: SpecParams | None = None) -> None:
+        """What a passed proposal does: another spec from the next round on, honestly declared unless `declared`."""
         self.spec, cid = spec, self.store.put(spec.to_bytes())
-        args = {"runId": self.run_id, "specCid": cids.to_bytes(cid), "params": spec_args(spec.chain_params)}
+        args = {"runId": self.run_id, "specCid": cids.to_bytes(cid), "params": spec_args(declared or spec.chain_params)}
         self._executed("TrainingRuns", "setSpec", args)
 
     def voted(self, function: str, **args: Any) -> None:
         """What a passed proposal does to the run."""
         self._executed("TrainingRuns", function, {"runId": self.run_id, **args})
+
+    def roll_back(self, round_number: int) -> None:
+        """What a passed proposal does: the next round starts from this final round's checkpoint."""
+        state = self.ledger.round(self.run_id, round_number)
+        assert state is not None
+        self.voted("rollBack", number=round_number, data=data_args(data_of(state)))
 
     def void(self, round_number: int) -> None:
         """What an incident does to an open round: disputed, voided, the head restored."""

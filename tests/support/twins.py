@@ -13,24 +13,27 @@ from flwr.app import Context
 
 from federation.client_app import make_app
 from federation.config import RunSpec
-from federation.coordinator import Coordinator
+from federation.coordinator import Coordinator, RoundContext
 from federation.frozen_parts import model_config
 from federation.journal import Journal
 from federation.local_grid import LocalGrid
 from federation.messages import HeldoutTask, task_from_json
 from federation.resident import Resident
+from federation.rounds import play
 from model.checkpoint import initial
 from model.config import ModelConfig
 from model.data.clips import Clips
 from model.data.mixture import EASY_LAWS
 from model.data.shards import pack
 from model.data.worlds import make_clips
-from model.job import DEMO_SHAPE
+from model.job import DEMO_SHAPE, VideoShape
 from node import cid as cids
+from node.chain_records import spec_args
 from node.deployment import DeploySettings
 from node.folder_store import MemoryStore
 from node.identity import Identity
 from node.local_ledger import LocalLedger
+from node.local_ledger.run_disputes import INCIDENT_ROLE
 from node.records import (
     Address,
     ArtifactKind,
@@ -96,6 +99,9 @@ class Network:
     """A frozen codec for the run, of clips of five frames; without one the run is on pixels."""
     settings: Mapping[str, str] = field(default_factory=dict)
     """Changes of the run spec."""
+    window_seconds: int = 1
+    """In which a round can be disputed."""
+    zero_token: bool = False
     genesis: bytes = b""
     """Checkpoint that the run starts from; without one a new model."""
 
@@ -108,6 +114,7 @@ class Network:
             voting_delay_seconds=1,
             voting_period_seconds=30,
             timelock_delay_seconds=1,
+            zero_token=self.zero_token,
         )
         self.ledger = LocalLedger(settings, clock=self.clock.seconds)
         self.clock.ledger = self.ledger
@@ -133,10 +140,31 @@ class Network:
         if self.codec_file:
             shape = replace(DEMO_SHAPE, num_frames=5)
             spec = spec.with_changes({"model.codec": self.store.put(self.codec_file), "model.num_frames": "5"})
+        if not self.ledger.pays_rewards():
+            spec = spec.with_changes({"reward.per_round": "0"})
         config = replace(SMALL, codec=model_config(self.store, spec.model).codec)
+        digest = self.register_dataset(shape=shape)
+        run_id = self.ledger.create_run(
+            RunParams(
+                name="test",
+                spec_cid=self.store.put(spec.to_bytes()),
+                spec_params=spec.chain_params,
+                genesis_cid=self.store.put(self.genesis or initial(config, 0)),
+                dataset_digest=digest,
+                reward_cap=1000 * TOKEN,
+                quorum=2,
+                dispute_window_seconds=self.window_seconds,
+            )
+        )
+        if self.ledger.pays_rewards():
+            self.ledger.fund(run_id, 10_000 * TOKEN)
+        return run_id
+
+    def register_dataset(self, *, first_seed: int = 0, shape: VideoShape = DEMO_SHAPE) -> bytes:
+        """A small dataset of worlds, registered by alice."""
         entries = []
         for index, split in enumerate(["train", "train", "train", "score", "heldout"]):
-            data = pack(make_clips(num_clips=8, seed=index, shape=shape, laws=EASY_LAWS))
+            data = pack(make_clips(num_clips=8, seed=first_seed + index, shape=shape, laws=EASY_LAWS))
             entries.append(ShardEntry(cid=self.store.put(data), split=split, num_clips=8, num_bytes=len(data)))
         manifest = DatasetManifest(
             name="worlds",
@@ -153,21 +181,39 @@ class Network:
             deadline=self.clock.seconds() + 3600,
         )
         signature = sign(self.members["alice"], self.ledger.domain("ArtifactRegistry"), registration)
-        digest = self.ledger.register_artifact(registration, signature)
-        run_id = self.ledger.create_run(
-            RunParams(
-                name="test",
-                spec_cid=self.store.put(spec.to_bytes()),
-                spec_params=spec.chain_params,
-                genesis_cid=self.store.put(self.genesis or initial(config, 0)),
-                dataset_digest=digest,
-                reward_cap=1000 * TOKEN,
-                quorum=2,
-                dispute_window_seconds=1,
-            )
-        )
-        self.ledger.fund(run_id, 10_000 * TOKEN)
-        return run_id
+        return self.ledger.register_artifact(registration, signature)
+
+    def play_round(self) -> None:
+        """One round without a merit epoch after it."""
+        context = RoundContext.open(self.coordinator())
+        play(context, context.number)
+
+    def voted(self, function: str, **args: Any) -> None:
+        """What a passed proposal does to the run."""
+        self._as_timelock(function, args)
+
+    def vote_spec(self, changes: Mapping[str, str], *, declared_steps: int) -> None:
+        """A passed proposal of a changed spec that declares this number of inner steps."""
+        spec = SPEC.with_changes({**self.settings, **changes})
+        declared = replace(spec.chain_params, inner_steps=declared_steps)
+        cid = cids.to_bytes(self.store.put(spec.to_bytes()))
+        self._as_timelock("setSpec", {"specCid": cid, "params": spec_args(declared)})
+
+    def incident(self, function: str, **args: Any) -> None:
+        """What the incident contract does to the run."""
+        self.ledger._contracts.runs.roles.hold(INCIDENT_ROLE, self.ledger.addresses()["TimelockController"])
+        self._as_timelock(function, args)
+
+    def void(self, round_number: int) -> None:
+        """An open round is disputed and voided; nobody restores the head yet."""
+        self.incident("dispute", number=round_number)
+        self.incident("settleDispute", number=round_number, voided=True)
+
+    def _as_timelock(self, function: str, args: Mapping[str, Any]) -> None:
+        timelock = self.ledger.addresses()["TimelockController"]
+        call = self.ledger._contracts.governed()["TrainingRuns", function]
+        values = {"runId": self.run_id, **args}
+        self.ledger._write(function, (), lambda tx: call(tx.from_contract(timelock), values))
 
     def resident(self, name: str) -> Resident:
         """A node's resident, kept between rounds."""

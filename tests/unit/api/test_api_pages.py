@@ -311,3 +311,40 @@ def test_losses_are_rounded_to_four_decimals(micro: int, shown: str) -> None:
 def test_a_hexagram_has_six_lines_from_the_bottom() -> None:
     assert hexagram_path(0b000001).startswith("M0 10.5h12M0 8.5h5m2 0h5")
     assert hexagram_path(0b111111).count("h12") == 6
+
+
+def test_a_network_without_a_token_shows_no_money() -> None:
+    site = Site(History(zero_token=True).play())
+
+    for path in ("/", "/runs", "/runs/1", "/runs/1/rounds", "/runs/1/rounds/2", "/runs/1/contributions", "/members"):
+        text = site.page(path).text
+        assert [word for word in ("TWR", "Reward", "Funded", "Claimed", "Earned") if word in text] == [], path
+
+
+def test_a_voided_round_says_so_and_the_next_one_names_what_it_was_built_on() -> None:
+    history = History().play()
+    history.commit_round(gains={"alice": 1_000, "bob": 1_000})
+    history.void(3)
+    history.commit_round(gains={"alice": 2_000, "bob": 1_000})
+    site = Site(history)
+
+    assert "Round 3 voided" in site.page("/runs/1/rounds/3").text
+    assert "it counts no more" in site.page("/runs/1/rounds/3").text
+    assert "Built on round 2" in site.page("/runs/1/rounds/4").text
+    assert [row["status"] for row in site.twin("/runs/1/rounds")["rounds"] if row["status"] != "failed"] == [
+        "open to dispute",
+        "voided",
+        "final",
+        "final",
+    ]
+    assert [point["round"] for point in site.twin("/runs/1")["curve"]] == [0, 1, 2, 4]
+
+
+def test_a_disputed_round_and_its_run_say_so() -> None:
+    history = History().play()
+    history.commit_round(gains={"alice": 1_000, "bob": 1_000})
+    history.dispute(3)
+    site = Site(history)
+
+    assert "This round is under dispute" in site.page("/runs/1/rounds/3").text
+    assert "Under dispute round 3" in site.page("/runs/1").text

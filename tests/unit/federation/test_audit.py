@@ -242,3 +242,60 @@ def test_members_at_a_block_pass_everything_else_to_the_ledger() -> None:
     assert as_of.run(1) == played.ledger.run(1)
     with pytest.raises(AttributeError):
         as_of.no_such_thing  # noqa: B018
+
+
+def test_a_voided_round_is_named_and_the_rest_is_replayed_through_it() -> None:
+    played = Played(window_seconds=100)
+    played.commit(played.record(GAINS))
+    played.commit(played.record(GAINS))
+    played.void(2)
+    played.commit(played.record(GAINS))
+    played.clock.advance(200)
+    played.commit_epoch(1, 3)
+    played.claim("alice", 3)
+
+    assert [(v.round, v.what, v.holds) for v in verdicts(played)] == [
+        (0, "dataset", True),
+        (1, "round", True),
+        (2, "voided round", True),
+        (3, "round", True),
+        (3, "merit epoch", True),
+        (3, "payouts", True),
+    ]
+
+
+def test_a_rollback_and_a_promotion_are_followed() -> None:
+    played = Played()
+    first = played.commit(played.record(GAINS))
+    played.commit(played.record(GAINS))
+    played.roll_back(1)
+    third = played.record(GAINS)
+    played.commit(third)
+    played.register_checkpoint(first.checkpoint_cid)
+    played.voted("promote", checkpointCid=cids.to_bytes(first.checkpoint_cid))
+    fourth = played.record(GAINS)
+    played.commit(fourth)
+
+    assert broken(played) == []
+    assert third.base_cid == fourth.base_cid == first.checkpoint_cid
+
+
+def test_a_voted_quorum_and_dataset_do_not_rewrite_earlier_rounds() -> None:
+    played = Played()
+    played.commit(played.record(GAINS))
+    played.voted("setQuorum", quorum=3)
+    other = played.register_dataset("other worlds")
+    played.voted("setDataset", datasetDigest=other)
+
+    assert broken(played) == []
+
+
+def test_a_spec_that_is_not_what_its_proposal_declared_is_named() -> None:
+    played = Played()
+    spec = played.spec.with_changes({"inner.num_steps": "99"})
+    played.set_spec(spec, declared=replace(spec.chain_params, inner_steps=15))
+    played.commit(played.record(GAINS))
+
+    (verdict,) = [v for v in verdicts(played) if not v.holds]
+    assert (verdict.round, verdict.subject) == (1, "run spec")
+    assert "expected inner_steps = 15" in verdict.detail

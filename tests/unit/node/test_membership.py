@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from node import cid as cids
-from node.errors import ConfigError, LedgerRefused
+from node.errors import ConfigError, LedgerRefused, NoRewards
 from node.membership import VALID_SECONDS, MemberDesk
 from node.records import ArtifactKind, ProposalState, Role, Support
 from tests.support.desk import desk_of
@@ -157,3 +157,12 @@ def test_a_run_that_does_not_exist_is_refused(history: History) -> None:
 def test_a_message_waits_an_hour_for_its_relay(history: History) -> None:
     assert desk(history, "alice")._deadline() == history.ledger.latest_block().timestamp + VALID_SECONDS
     assert VALID_SECONDS == HOUR
+
+
+def test_a_network_without_a_token_says_that_it_pays_no_rewards() -> None:
+    history = History(zero_token=True).play()
+
+    with pytest.raises(NoRewards, match="one without a token: merit and votes work here"):
+        desk(history, "alice").claim(1)
+    assert history.ledger.final_epoch() == 1
+    assert [state.commit.reward for state in history.ledger.rounds(1)] == [0, 0]
