@@ -26,6 +26,7 @@ from node.records import (
     ProposalState,
     ProposalStatement,
     Registration,
+    Sponsor,
 )
 from node.typed_data import Signable
 
@@ -106,7 +107,7 @@ class Relay:
         return self._ledger.register_artifact(registration, signature)
 
     def propose(
-        self, statement: ProposalStatement, actions: Sequence[Action], description: str, signature: bytes
+        self, statement: ProposalStatement, actions: Sequence[Action], description: str, sponsors: Sequence[Sponsor]
     ) -> int:
         """Returns the proposal id."""
         number = self._ledger.proposal_id(actions, description)
@@ -117,26 +118,29 @@ class Relay:
                 f"Expected proposal id {number}, which these actions and this description make, "
                 f"got {statement.proposal_id}; sign the former.",
             )
-        suffix = f"#proposer={statement.proposer}"
-        if not description.lower().endswith(suffix.lower()):
+        suffix = f"#proposer={statement.proposer.lower()}"
+        if not description.endswith(suffix):
             raise Refused(422, "proposer-missing", f"Expected a description that ends with {suffix}; add it and sign.")
-        self._admit(Signed(
-            contract="TenWingsGovernor", record=statement, account=statement.proposer, signature=signature,
-            deadline=statement.deadline,
-        ))  # fmt: skip
-        self._require_active(statement.proposer)
-        return self._ledger.propose(statement, actions, description, signature)
+        for sponsor in sponsors:
+            self._admit(Signed(
+                contract="TenWingsGovernor", record=statement, account=sponsor.account, signature=sponsor.signature,
+                deadline=statement.deadline,
+            ))  # fmt: skip
+            self._require_active(sponsor.account)
+        return self._ledger.propose(statement, actions, description, sponsors)
 
     def cast(self, ballot: Ballot, signature: bytes) -> int:
         """Returns the weight counted."""
-        nonce = self._ledger.ballot_nonce(ballot.voter)
-        if ballot.nonce != nonce:
-            raise Refused(
-                422, "wrong-nonce", f"Expected nonce {nonce} for {ballot.voter}, got {ballot.nonce}; sign anew."
-            )
         self._admit(Signed(contract="TenWingsGovernor", record=ballot, account=ballot.voter, signature=signature))
         self._require_state(ballot.proposal_id, ProposalState.ACTIVE, "to vote on it")
         return self._ledger.cast_ballot(ballot, signature)
+
+    def cast_many(self, ballots: Sequence[tuple[Ballot, bytes]]) -> int:
+        """One transaction for all; one that is refused leaves the others alone. Returns how many counted."""
+        for ballot, signature in ballots:
+            self._admit(Signed(contract="TenWingsGovernor", record=ballot, account=ballot.voter, signature=signature))
+            self._require_state(ballot.proposal_id, ProposalState.ACTIVE, "to vote on it")
+        return self._ledger.cast_ballots(ballots)
 
     def queue(self, proposal_id: int) -> bytes:
         """Returns the transaction hash. Anyone may queue what has succeeded."""

@@ -135,11 +135,28 @@ class ProposalRow(Model):
     vote_start: int
     vote_end: int
     eta: int
+    kind: str
+    """routine, standard or constitutional."""
+    article: int
+    """Of the charter; 0 where none is named."""
+    extended: bool
+    """The outcome turned late; the vote ends later."""
     votes_for: Big
     votes_against: Big
     votes_abstain: Big
-    quorum: Big
-    quorum_reached: bool
+    heads_for: int
+    heads_against: int
+    heads_abstain: int
+    needed_for: Big
+    """Weight that must be for; 0 for a routine proposal."""
+    needed_heads: int
+    """Members that must be for; 0 unless constitutional."""
+    majority_bps: int
+    """Share of the weight for or against that must be for; 0 unless constitutional."""
+    veto: Big
+    """Weight against that stops it; 0 unless routine."""
+    standing: str
+    """How it would end now, in one sentence."""
 
 
 class OverviewPage(Page):
@@ -374,12 +391,34 @@ class ProposalPage(Page):
     """One proposal: what it does, what it changes, how the vote stands."""
 
     proposal: ProposalRow
+    sponsors: list[Who]
+    """Who signed it besides the proposer."""
     description: str
     effects: list[Effect]
     diffs: list[SpecDiff]
     votes: list[VoteRow]
     queued_at: int | None
     executed_at: int | None
+
+
+class ArticleRow(Model):
+    """An article of the charter."""
+
+    article: int
+    title: str
+    """Empty while the text is not at hand."""
+    num_proposals: int
+
+
+class CharterPage(Page):
+    """The charter in force."""
+
+    cid: str
+    version: int
+    set_at: int
+    text: str | None
+    """None: not at hand."""
+    articles: list[ArticleRow]
 
 
 class MemberRow(Model):

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
+import {AccessControl} from "@openzeppelin/contracts/access/AccessControl.sol";
 import {EIP712} from "@openzeppelin/contracts/utils/cryptography/EIP712.sol";
 import {MerkleProof} from "@openzeppelin/contracts/utils/cryptography/MerkleProof.sol";
 import {SafeCast} from "@openzeppelin/contracts/utils/math/SafeCast.sol";
@@ -13,8 +14,14 @@ import {IMeritEpochs} from "./interfaces/IMeritEpochs.sol";
 import {ITrainingRuns} from "./interfaces/ITrainingRuns.sol";
 import {Leaves} from "./Leaves.sol";
 
-contract MeritEpochs is IMeritEpochs, EvaluatorQuorum, EIP712 {
+contract MeritEpochs is IMeritEpochs, EvaluatorQuorum, EIP712, AccessControl {
     using Checkpoints for Checkpoints.Trace208;
+
+    /// @notice May set the bounds. Held by the timelock; DEFAULT_ADMIN_ROLE (the timelock) can take it away.
+    bytes32 public constant GOVERNANCE_ROLE = keccak256("GOVERNANCE_ROLE");
+
+    uint256 private constant BPS = 10_000;
+    uint256 private constant MAX_GROWTH_BPS = 100_000;
 
     bytes32 private constant EPOCH_COMMIT_TYPEHASH = keccak256(
         "EpochCommit(uint256 epoch,uint256 runId,uint32 uptoRound,bytes32 root,uint128 totalWeight,"
@@ -26,13 +33,30 @@ contract MeritEpochs is IMeritEpochs, EvaluatorQuorum, EIP712 {
     uint256 private _numEpochs;
     mapping(uint256 number => Epoch) private _epochs;
     Checkpoints.Trace208 private _finalEpochs;
+    Bounds private _bounds;
 
-    constructor(IMemberRegistry members_, ITrainingRuns trainingRuns_, uint32 finalityDelaySeconds_)
-        EIP712("TenWings MeritEpochs", "1")
-        EvaluatorQuorum(members_)
-    {
+    /// @param admin First holder of DEFAULT_ADMIN_ROLE; hands it to the timelock after deployment and renounces it.
+    constructor(
+        IMemberRegistry members_,
+        ITrainingRuns trainingRuns_,
+        uint32 finalityDelaySeconds_,
+        Bounds memory bounds_,
+        address admin
+    ) EIP712("TenWings MeritEpochs", "1") EvaluatorQuorum(members_) {
         _trainingRuns = trainingRuns_;
         _finalityDelaySeconds = finalityDelaySeconds_;
+        _setBounds(bounds_);
+        _grantRole(DEFAULT_ADMIN_ROLE, admin);
+    }
+
+    /// @inheritdoc IMeritEpochs
+    function setBounds(Bounds calldata newBounds) external onlyRole(GOVERNANCE_ROLE) {
+        _setBounds(newBounds);
+    }
+
+    /// @inheritdoc IMeritEpochs
+    function bounds() external view returns (Bounds memory) {
+        return _bounds;
     }
 
     /// @inheritdoc IMeritEpochs
@@ -108,10 +132,34 @@ contract MeritEpochs is IMeritEpochs, EvaluatorQuorum, EIP712 {
     function _requireNext(EpochCommit calldata commit) private view {
         if (commit.epoch != _numEpochs + 1) revert WrongEpoch(commit.epoch, _numEpochs + 1);
         if (commit.count == 0) revert EmptyEpoch(commit.epoch);
-        if (commit.maxWeight > commit.totalWeight) revert InvalidWeights(commit.maxWeight, commit.totalWeight);
+        _requireBounded(commit);
         if (!_trainingRuns.isFinal(commit.runId, commit.uptoRound)) {
             revert RoundNotFinal(commit.runId, commit.uptoRound);
         }
+    }
+
+    /// @dev A member may hold twice an equal share where the cap would ask for more members than there are.
+    function _requireBounded(EpochCommit calldata commit) private view {
+        uint256 most = commit.maxWeight;
+        uint256 total = commit.totalWeight;
+        if (most > total || total > type(uint56).max) revert InvalidWeights(commit.maxWeight, commit.totalWeight);
+        if (most * BPS > total * _bounds.maxShareBps && most * commit.count > total * 2) {
+            revert ShareAboveCap(commit.maxWeight, commit.totalWeight, commit.count);
+        }
+        uint256 numMembers = members().numMembers();
+        if (commit.count > numMembers) revert MoreLeavesThanMembers(commit.count, numMembers);
+        if (commit.epoch > 1) {
+            uint256 limit = _epochs[commit.epoch - 1].totalWeight * uint256(_bounds.maxGrowthBps) / BPS;
+            if (total > limit) revert GrowthAboveCap(commit.totalWeight, limit);
+        }
+    }
+
+    function _setBounds(Bounds memory b) private {
+        if (b.maxShareBps == 0 || b.maxShareBps > BPS || b.maxGrowthBps < BPS || b.maxGrowthBps > MAX_GROWTH_BPS) {
+            revert InvalidBounds(b.maxShareBps, b.maxGrowthBps);
+        }
+        _bounds = b;
+        emit MeritBoundsSet(b);
     }
 
     function _emitCommitted(EpochCommit calldata commit, uint48 finalAt) private {

@@ -22,12 +22,12 @@ from federation.joining import join, parse_roles
 from federation.network import down, start_nodes, up
 from federation.plots import Curve, plot_losses
 from federation.progress import watch
-from federation.proposals import propose_spec
+from federation.proposals import plan_spec
 from federation.provenance import verify_video
 from federation.runs import create_run, train
 from federation.sampling import SampleRequest, sample_videos
 from federation.server_app import progress_path
-from node.cli import open_desk, open_relay
+from node.cli import needs, open_desk, open_relay
 from node.config import Home
 from node.console import Out, loss, short, tokens
 from node.errors import ConfigError, SignatureInvalid, TenWingsError
@@ -154,13 +154,14 @@ def _found(stage: _Stage) -> int:
 
 def _vote(stage: _Stage, run_id: int) -> None:
     _wait(stage, "a merit epoch to become final", lambda: open_ledger(stage.home).final_epoch() > 0)
-    proposed = propose_spec(
-        stage.desk("bruno"), run_id, VOTED, "More inner steps per round: fewer messages per sample."
-    )
-    effect = "; ".join(f"{c.setting}: {c.before} → {c.after}" for c in proposed.changes)
-    stage.out.say(f"  bruno proposes {effect}")
-    number = proposed.proposal_id
+    desk = stage.desk("bruno")
+    plan = plan_spec(desk, run_id, VOTED)
+    why = "More inner steps per round: fewer messages per sample."
+    number = desk.propose(plan.actions, plan.text(why), plan.article)
+    effect = "; ".join(f"{name}: {before} → {after}" for name, (before, after) in plan.changes.items())
     ledger, relay = open_ledger(stage.home), open_relay(stage.home)
+    found = ledger.proposal(number)
+    stage.out.say(f"  bruno proposes {effect}; {found.kind.name.lower()}: needs {needs(found.hurdles)}")
     _wait(stage, "the vote to open", lambda: ledger.proposal(number).state == ProposalState.ACTIVE)
     for name, support in BALLOTS.items():
         weight = stage.desk(name).vote(number, support)

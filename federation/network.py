@@ -17,6 +17,7 @@ from typing import Any
 
 from federation.superlink import Federation, superlink_services, supernode_service
 from node.chain_rpc import Rpc
+from node.charter_text import default_charter
 from node.config import Home
 from node.deploy import deploy
 from node.deployment import PROFILES, Deployment, DeploySettings
@@ -27,7 +28,7 @@ from node.manifest import Manifest
 from node.records import Address
 from node.services import anvil_service, api_service, sidecar_service
 from node.stack import Ready, Service, free_port, group_status, start_group, stop_all, write_atomically
-from node.wiring import COORDINATOR, IPFS_API_VARIABLE, open_identity
+from node.wiring import COORDINATOR, IPFS_API_VARIABLE, open_identity, open_store
 
 RELAYER = "relayer"
 OPERATORS = (COORDINATOR, RELAYER)
@@ -57,6 +58,7 @@ def up(
     if not home.deployment.exists():
         tell("contracts")
         _deploy(home, chosen, {**PROFILES["local"], **(settings or {})})
+        open_store(home, COORDINATOR).put(default_charter().data)
     if "service" not in running:
         tell("coordinator's worker, API and dashboard")
         start_group(home, "service", _service_services(home, chosen), attached=attached)

@@ -10,8 +10,8 @@ from typing import Any
 from federation.config import RunSpec
 from federation.runs import require_run
 from node.errors import ConfigError
+from node.forms import TRAIN_TOGETHER, Plan
 from node.membership import MemberDesk
-from node.records import Cid
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,28 +23,22 @@ class Change:
     after: str
 
 
-@dataclass(frozen=True, kw_only=True)
-class ProposedSpec:
-    """A proposal to replace a run's spec."""
-
-    proposal_id: int
-    spec_cid: Cid
-    changes: tuple[Change, ...]
-
-
-def propose_spec(desk: MemberDesk, run_id: int, settings: Mapping[str, str], why: str) -> ProposedSpec:
-    """Put the changed spec on IPFS and propose it. Raises ConfigError for unknown settings or when nothing changes."""
+def plan_spec(desk: MemberDesk, run_id: int, settings: Mapping[str, str]) -> Plan:
+    """Put the changed spec on IPFS. Raises ConfigError for unknown settings or when nothing changes."""
     run = require_run(desk.ledger, run_id)
     current = RunSpec.from_bytes(desk.store.get(run.spec_cid))
     wanted = current.with_changes(settings)
-    changes = tuple(spec_changes(current, wanted))
+    changes = {c.setting: (c.before, c.after) for c in spec_changes(current, wanted)}
     if not changes:
         raise ConfigError(f"expected a change of run {run_id}'s spec, these settings are in force already: {settings}")
     cid = desk.store.put(wanted.to_bytes())
-    effect = ", ".join(f"{c.setting} from {c.before} to {c.after}" for c in changes)
-    text = f"Run {run_id}: change {effect}." + (f"\n\n{why}" if why else "")
-    number = desk.propose([desk.ledger.set_spec_action(run_id, cid, wanted.chain_params)], text)
-    return ProposedSpec(proposal_id=number, spec_cid=cid, changes=changes)
+    effect = ", ".join(f"{name} from {before} to {after}" for name, (before, after) in changes.items())
+    return Plan(
+        actions=(desk.ledger.set_spec_action(run_id, cid, wanted.chain_params),),
+        effect=f"Run {run_id}: change {effect}.",
+        article=TRAIN_TOGETHER,
+        changes=changes,
+    )
 
 
 def spec_changes(before: RunSpec, after: RunSpec) -> Iterator[Change]:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from federation.aggregate import update_norm
 from federation.config import RunSpec
 from federation.gate import Refused, check_member, check_receipt, check_sheet_covers, outside_norm
-from federation.merit import epoch_leaves
+from federation.merit import EpochPast, epoch_leaves
 from federation.outcome import Outcome, RoundInputs, outcome, round_reward
 from federation.payload import payload_of
 from federation.receipts import check_sheet
@@ -237,6 +237,16 @@ def _first_difference(got: Sequence[ContributionLeaf], wanted: Sequence[Contribu
     return f"expected {len(wanted)} leaves, got {len(got)}"
 
 
+def _past(ledger: Ledger, run_id: int, epoch: int) -> EpochPast:
+    """What the chain says of the epochs before this one."""
+    earlier = [found for number in range(1, epoch) if (found := ledger.epoch(number)) is not None]
+    return EpochPast(
+        ends=tuple(found.upto_round for found in earlier if found.run_id == run_id),
+        total_weight=earlier[-1].total_weight if earlier else 0,
+        bounds=ledger.merit_bounds(),
+    )
+
+
 def epoch_of(
     ledger: Ledger, fetch: Fetch, run_id: int, epoch: int, upto_round: int
 ) -> tuple[EpochCommit, list[MeritLeaf]]:
@@ -250,7 +260,7 @@ def epoch_of(
     for commit_of_round in counted:
         record = load_record(fetch, commit_of_round)
         rounds.append((_spec(fetch, record.spec_cid).reward, load_leaves(fetch, record)))
-    leaves = epoch_leaves(epoch, rounds)
+    leaves = epoch_leaves(epoch, rounds, _past(ledger, run_id, epoch))
     if not leaves:
         raise Mismatch("merit epoch", f"expected merit after round {upto_round}, there is none")
     weights = [leaf.weight for leaf in leaves]

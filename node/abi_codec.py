@@ -95,6 +95,22 @@ def encode_call(contract: str, function: str, *args: Any) -> bytes:
     return entry.topic[:4] + _encode(entry, args)
 
 
+def selector(contract: str, function: str) -> bytes:
+    """The four bytes that name a function in calldata."""
+    return abi_of(contract).functions[function].topic[:4]
+
+
+def camel_case(name: str) -> str:
+    """ "voting_delay_seconds" as Solidity writes it."""
+    first, *rest = name.split("_")
+    return first + "".join(word.capitalize() for word in rest)
+
+
+def snake_case(name: str) -> str:
+    """ "votingDelaySeconds" as Python writes it."""
+    return "".join(f"_{c.lower()}" if c.isupper() else c for c in name)
+
+
 def encode_constructor(contract: str, *args: Any) -> bytes:
     """What follows a contract's bytecode when it is created. Raises ValueError when an argument does not fit."""
     return _encode(abi_of(contract).constructor, args)
@@ -143,6 +159,12 @@ def decode_error(data: bytes) -> tuple[str, dict[str, Any]]:
         if entry is not None:
             return entry.name, _by_name(entry.inputs, _decode(entry.inputs, body, entry.signature))
     return "Reverted", {"data": data} if data else {}
+
+
+def encode_error(contract: str, rule: str, *values: Any) -> bytes:
+    """What a call that ends with this custom error returns. Raises ValueError when a value does not fit."""
+    entry = next(entry for entry in abi_of(contract).errors.values() if entry.name == rule)
+    return entry.topic[:4] + _encode(entry, values)
 
 
 def _entries(raw: Sequence[Mapping[str, Any]], kind: str) -> Iterator[Entry]:

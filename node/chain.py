@@ -16,17 +16,22 @@ from node.chain_events import EventFetcher, EventLog
 from node.chain_records import (
     actions_from,
     artifact_from,
+    ballot_fields,
+    charter_from,
     data_fields,
     data_of,
     epoch_commit_from,
     epoch_fields,
+    guardian_from,
     join_fields,
     leaf_fields,
     member_from,
+    record_from,
     registration_fields,
     round_fields,
     run_fields,
     stage_arguments,
+    tally_from,
 )
 from node.chain_rpc import LATEST, Rpc
 from node.chain_sender import Receipt, Sender
@@ -39,14 +44,20 @@ from node.records import (
     Artifact,
     Ballot,
     Block,
+    CharterState,
     Cid,
     ContributionLeaf,
     Domain,
     EpochCommit,
     Event,
+    GovernorRules,
+    GuardianState,
+    Hurdles,
     JoinRequest,
     Member,
+    MeritBounds,
     Proposal,
+    ProposalKind,
     ProposalState,
     ProposalStatement,
     Registration,
@@ -55,6 +66,7 @@ from node.records import (
     RunParams,
     RunState,
     SpecParams,
+    Sponsor,
 )
 from node.run_history import RunHistory
 
@@ -234,6 +246,9 @@ class ChainLedger:
         at = self._rpc.now() if timepoint is None else timepoint
         return int(self._call("MeritEpochs", "finalEpochAt", at))
 
+    def merit_bounds(self) -> MeritBounds:
+        return record_from(MeritBounds, self._call("MeritEpochs", "bounds"))
+
     # governance
 
     def set_spec_action(self, run_id: int, spec_cid: Cid, params: SpecParams | None = None) -> Action:
@@ -243,26 +258,36 @@ class ChainLedger:
     def describe_action(self, action: Action) -> Mapping[str, Any]:
         return governance.describe_action(self._deployment.addresses, action)
 
+    def addresses(self) -> Mapping[str, Address]:
+        return dict(self._deployment.addresses)
+
+    def rules(self) -> GovernorRules:
+        return record_from(GovernorRules, self._call("TenWingsGovernor", "rulesAt", self._rpc.now()))
+
+    def charter(self) -> CharterState:
+        newest = self._log.refreshed().named("CharterSet")[-1]
+        return charter_from(newest)
+
+    def guardian(self) -> GuardianState | None:
+        return guardian_from(self._call("TenWingsGovernor", "guardian"))
+
+    def kind_of(self, actions: Sequence[Action]) -> ProposalKind:
+        targets, _, calldatas = governance.columns(actions)
+        return ProposalKind(self._call("TenWingsGovernor", "kindOf", targets, calldatas))
+
     def proposal_id(self, actions: Sequence[Action], description: str) -> int:
-        return governance.proposal_id(actions, description)
+        words = governance.description_hash(description)
+        return int(self._call("TenWingsGovernor", "getProposalId", *governance.columns(actions), words))
 
     def propose(
-        self, statement: ProposalStatement, actions: Sequence[Action], description: str, signature: bytes
+        self, statement: ProposalStatement, actions: Sequence[Action], description: str, sponsors: Sequence[Sponsor]
     ) -> int:
+        signed = [(s.account, s.signature) for s in sponsors]
         columns = governance.columns(actions)
-        self._send(
-            "TenWingsGovernor",
-            "proposeBySig",
-            statement.proposer,
-            *columns,
-            description,
-            statement.deadline,
-            signature,
+        receipt = self._send(
+            "TenWingsGovernor", "proposeBySig", statement.proposer, *columns, description, statement.deadline, signed
         )
-        return governance.proposal_id(actions, description)
-
-    def ballot_nonce(self, account: Address) -> int:
-        return int(self._call("TenWingsGovernor", "nonces", account))
+        return int(self._logged(receipt, "ProposalCreated").args["proposalId"])
 
     def cast_ballot(self, ballot: Ballot, signature: bytes) -> int:
         receipt = self._send(
@@ -276,6 +301,15 @@ class ChainLedger:
             signature,
         )
         return int(self._logged(receipt, "VoteCastWithParams").args["weight"])
+
+    def cast_ballots(self, ballots: Sequence[tuple[Ballot, bytes]]) -> int:
+        receipt = self._send(
+            "TenWingsGovernor", "castBallots", [ballot_fields(b, signature) for b, signature in ballots]
+        )
+        return len(self._all_logged(receipt, "VoteCastWithParams"))
+
+    def cancel(self, proposal_id: int) -> bytes:
+        return self._send("TenWingsGovernor", "cancel", *stage_arguments(self._created(proposal_id))).tx_hash
 
     def proposal(self, proposal_id: int) -> Proposal:
         return self._known(self._created(proposal_id))
@@ -308,27 +342,29 @@ class ChainLedger:
 
     def _proposal(self, created: Event) -> Proposal:
         number, start = created.args["proposalId"], created.args["voteStart"]
-        state, votes, eta, quorum = self._call_several(
+        state, votes, heads, eta, end, needed = self._call_several(
             "TenWingsGovernor",
             ("state", number),
             ("proposalVotes", number),
+            ("proposalHeads", number),
             ("proposalEta", number),
-            ("quorum", start),
+            ("proposalDeadline", number),
+            ("hurdles", number),
         )
-        against, in_favour, abstain = votes
         return Proposal(
             proposal_id=number,
+            kind=governance.kind_in(number),
             proposer=created.args["proposer"],
+            sponsors=tuple(e.args["sponsor"] for e in self._log.about("ProposalSponsored", number)),
             actions=actions_from(created.args),
             description=created.args["description"],
             state=ProposalState(state),
             vote_start=start,
-            vote_end=created.args["voteEnd"],
+            vote_end=end,
+            extended=end > created.args["voteEnd"],
             eta=eta,
-            votes_for=in_favour,
-            votes_against=against,
-            votes_abstain=abstain,
-            quorum=quorum,
+            tally=tally_from(votes, heads),
+            hurdles=record_from(Hurdles, needed),
         )
 
     # inside
@@ -356,9 +392,12 @@ class ChainLedger:
             )
         return [decode_result(contract, call[0], answer) for call, answer in zip(calls, answers, strict=True)]
 
-    def _logged(self, receipt: Receipt, name: str) -> Event:
+    def _all_logged(self, receipt: Receipt, name: str) -> list[Event]:
         events = (self._fetcher.decode(log) for log in receipt.logs)
-        found = next((event for event in events if event is not None and event.name == name), None)
+        return [event for event in events if event is not None and event.name == name]
+
+    def _logged(self, receipt: Receipt, name: str) -> Event:
+        found = next(iter(self._all_logged(receipt, name)), None)
         if found is None:
             raise LedgerError(
                 f"expected the event {name} of transaction 0x{receipt.tx_hash.hex()}, got none: the addresses of the "

@@ -112,6 +112,10 @@ class EventLog:
         with self._lock:
             return tuple(self._by_name[name])
 
+    def about(self, name: str, first: Any) -> Sequence[Event]:
+        """All events of this name whose first argument is `first`, in order."""
+        return tuple(event for event in self.named(name) if next(iter(event.args.values())) == first)
+
     def last(self, name: str, *key: Any) -> Event | None:
         """The newest event of this name whose first arguments are `key`."""
         with self._lock:

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import astuple, fields
-from typing import Any
+from typing import Any, TypeVar
 
 from node import cid as cids
 from node import governance
+from node.abi_codec import snake_case
 from node.records import (
     Action,
     Address,
     Artifact,
     ArtifactKind,
+    Ballot,
+    CharterState,
     ContributionLeaf,
     EpochCommit,
     Event,
+    GuardianState,
     JoinRequest,
     Member,
     ParamBounds,
@@ -26,7 +30,10 @@ from node.records import (
     RoundState,
     RunParams,
     SpecParams,
+    Tally,
 )
+
+T = TypeVar("T")
 
 
 def join_fields(request: JoinRequest) -> tuple[Any, ...]:
@@ -169,6 +176,40 @@ def epoch_fields(commit: EpochCommit) -> tuple[Any, ...]:
         commit.max_weight,
         commit.count,
         cids.to_bytes(commit.tree_cid),
+    )
+
+
+def ballot_fields(ballot: Ballot, signature: bytes) -> tuple[Any, ...]:
+    """ITenWingsGovernor.SignedBallot."""
+    return (ballot.proposal_id, int(ballot.support), ballot.voter, ballot.reason, ballot.params, signature)
+
+
+def record_from(kind: type[T], struct: Mapping[str, Any]) -> T:
+    """A record whose fields are the struct's, in snake_case."""
+    return kind(**{snake_case(name): value for name, value in struct.items()})
+
+
+def charter_from(event: Event) -> CharterState:
+    """From CharterSet."""
+    args = event.args
+    return CharterState(cid=cids.from_bytes(args["cid"]), num_articles=args["numArticles"], version=args["version"])
+
+
+def guardian_from(values: tuple[Address, int, bool]) -> GuardianState | None:
+    """From ITenWingsGovernor.guardian."""
+    account, ends_at, armed = values
+    return GuardianState(account=account, ends_at=ends_at, armed=armed) if int(account, 16) else None
+
+
+def tally_from(weights: tuple[int, int, int], heads: tuple[int, int, int]) -> Tally:
+    """From ITenWingsGovernor.proposalVotes and proposalHeads, each against, for, abstain."""
+    return Tally(
+        weight_against=weights[0],
+        weight_for=weights[1],
+        weight_abstain=weights[2],
+        heads_against=heads[0],
+        heads_for=heads[1],
+        heads_abstain=heads[2],
     )
 
 

@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 from importlib.metadata import entry_points
+from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.markup import escape
 
 from node.chain_verbs import chain_app
+from node.charter_text import article_titles
 from node.config import Home
 from node.console import HomeOption, JsonOption, Out, find_home, loss, short, tokens, verb
 from node.doctor import FAIL, examine, worst
+from node.drafts import ProposalDraft
 from node.errors import ConfigError, PrerequisiteError
+from node.governance import article_of, words_of
 from node.local_ports import Ports
 from node.membership import MemberDesk
 from node.ports import Ledger
 from node.proofs import merit_proof
-from node.records import ProposalState, RoundStatus, Support
+from node.records import Hurdles, ProposalState, RoundStatus, Support
 from node.relay_client import RelayClient
 from node.stack import group_status, stop_all
 from node.wiring import COORDINATOR, open_identity, open_ledger, open_met_store, open_store
@@ -147,16 +152,80 @@ def proposals(home: HomeOption = None, as_json: JsonOption = False) -> None:
     rows = [
         {
             "id": str(p.proposal_id),
+            "kind": p.kind.name.lower(),
             "state": p.state.name.lower(),
-            "for": p.votes_for,
-            "against": p.votes_against,
-            "quorum": p.quorum,
+            "for": p.tally.weight_for,
+            "against": p.tally.weight_against,
+            "needs": needs(p.hurdles),
             "effect": "; ".join(_effect(ledger, a) for a in p.actions),
-            "text": p.description.split("\n#proposer=")[0],
+            "article": article_of(p.description),
+            "text": words_of(p.description),
         }
         for p in ledger.proposals()
     ]
     Out(as_json=as_json).table("proposals", rows)
+
+
+def needs(hurdles: Hurdles) -> str:
+    """What a proposal must reach, in words."""
+    if hurdles.veto_weight:
+        return f"fewer than {hurdles.veto_weight} against"
+    words = f"{hurdles.for_weight} for"
+    if hurdles.for_heads:
+        words += f" by {hurdles.for_heads} members, {hurdles.majority_bps / 100:g} % of the ballots"
+    return words
+
+
+@app.command()
+@verb
+def charter(home: HomeOption = None, as_json: JsonOption = False) -> None:
+    """The charter in force: its text and its articles."""
+    found = find_home(home)
+    state = open_ledger(found).charter()
+    text = open_store(found, COORDINATOR).get(state.cid)
+    Out(as_json=as_json).result(
+        {"cid": state.cid, "version": state.version, "articles": article_titles(text), "text": text.decode("utf-8")},
+        escape(f"charter, version {state.version}, {state.cid}\n\n{text.decode('utf-8').rstrip()}"),
+    )
+
+
+@app.command()
+@verb
+def sponsor(
+    draft: Annotated[Path, typer.Argument(help="File that `tenwings propose --draft` wrote.")],
+    name: AsOption,
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Sign another member's proposal; it is sent as soon as enough have signed."""
+    desk = open_desk(find_home(home), name)
+    signed = desk.sponsor(ProposalDraft.load(draft))
+    signed.save(draft)
+    send_or_wait(desk, signed, draft, Out(as_json=as_json))
+
+
+def send_or_wait(desk: MemberDesk, draft: ProposalDraft, path: Path, out: Out) -> None:
+    """Send a draft that enough members signed; say how many are missing else."""
+    missing = desk.missing_sponsors(draft)
+    if missing:
+        out.result({"draft": str(path), "missing": missing}, f"{path}: {missing} more must sign: `tenwings sponsor`")
+        return
+    number = desk.send(draft)
+    out.result({"proposal": str(number), "missing": 0}, f"proposal {number}")
+
+
+@app.command()
+@verb
+def cancel(
+    proposal: Annotated[int, typer.Argument(help="Proposal id.")],
+    name: AsOption,
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Withdraw your proposal before its vote opens, or stop one as the guardian, once. Your account pays the gas."""
+    found = find_home(home)
+    open_ledger(found, open_identity(found, name)).cancel(proposal)
+    Out(as_json=as_json).result({"proposal": str(proposal), "state": "canceled"}, f"proposal {proposal} is canceled")
 
 
 def _effect(ledger: Ledger, action: object) -> str:

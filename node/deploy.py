@@ -10,13 +10,14 @@ from typing import Any
 
 from eth_utils.address import to_checksum_address
 
-from node.abi_codec import encode_call, encode_constructor
+from node import cid as cids
+from node.abi_codec import encode_call, encode_constructor, selector
 from node.artifacts import artifact
 from node.chain_records import bounds_fields
 from node.chain_rpc import Rpc
 from node.chain_sender import Sender
-from node.deploy_plan import ADMIN_ROLE, ANYONE, ROLES, grants, made_by_constructor, role_contracts
-from node.deployment import Deployment, DeploySettings
+from node.deploy_plan import ADMIN_ROLE, NOBODY, ROLES, grants, made_by_constructor, role_contracts
+from node.deployment import KINDS, Deployment, DeploySettings
 from node.errors import LedgerError
 from node.identity import Identity
 from node.records import Address
@@ -33,7 +34,7 @@ def deploy(rpc_url: str, deployer_key: Identity, *, settings: DeploySettings) ->
     """
     rpc = Rpc(rpc_url)
     chain_id = rpc.chain_id()
-    work = _Deploying(Sender(rpc, deployer_key, chain_id))
+    work = _Deploying(rpc, Sender(rpc, deployer_key, chain_id))
     _create(work, settings)
     _grant(work, settings)
     _renounce(work, settings)
@@ -49,7 +50,8 @@ def deploy(rpc_url: str, deployer_key: Identity, *, settings: DeploySettings) ->
 class _Deploying:
     """A deployment under way."""
 
-    def __init__(self, sender: Sender) -> None:
+    def __init__(self, rpc: Rpc, sender: Sender) -> None:
+        self._rpc = rpc
         self.sender = sender
         self.addresses: dict[str, Address] = {}
         self.first_block = 0
@@ -60,6 +62,10 @@ class _Deploying:
             raise LedgerError(f"expected the address of the new {contract} from the chain's node, got none")
         self.first_block = self.first_block or receipt.block_number
         self.addresses[contract] = Address(to_checksum_address(receipt.contract_address))
+
+    def now(self) -> int:
+        """The chain's time."""
+        return self._rpc.now()
 
     def call(self, contract: str, function: str, *args: Any) -> None:
         self.sender.send(self.addresses[contract], encode_call(contract, function, *args))
@@ -75,16 +81,22 @@ def _create(work: _Deploying, settings: DeploySettings) -> None:
     if not settings.zero_token:
         work.create("RewardToken", settings.token_holder, settings.reward_supply_wei)
         work.create("RewardVault", made["RewardToken"], made["TrainingRuns"], deployer)
-    work.create("MeritEpochs", made["MemberRegistry"], made["TrainingRuns"], settings.epoch_finality_seconds)
-    work.create("TimelockController", settings.timelock_delay_seconds, [], [ANYONE], deployer)
+    merit_bounds = tuple(vars(settings.merit_bounds).values())
+    runs = (made["MemberRegistry"], made["TrainingRuns"])
+    work.create("MeritEpochs", *runs, settings.epoch_finality_seconds, merit_bounds, deployer)
+    work.create("TimelockController", settings.timelock_delay_seconds, [], [], deployer)
+    charter = (cids.to_bytes(settings.charter_cid), settings.charter_articles)
+    work.create("Charter", made["TimelockController"], *charter)
     work.create(
         "TenWingsGovernor",
         made["MemberRegistry"],
         made["MeritEpochs"],
+        made["Charter"],
         made["TimelockController"],
-        settings.voting_delay_seconds,
-        settings.voting_period_seconds,
-        settings.quorum_bps,
+        tuple(vars(settings.rules).values()),
+        [(made[contract], selector(contract, function), int(kind)) for contract, function, kind in KINDS],
+        settings.guardian or NOBODY,
+        work.now() + settings.guardian_term_seconds if settings.guardian else 0,
     )
 
 

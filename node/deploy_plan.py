@@ -11,7 +11,7 @@ from node.deployment import DeploySettings
 from node.records import Address
 
 ADMIN_ROLE = bytes(32)
-ANYONE = Address("0x" + "0" * 40)
+NOBODY = Address("0x" + "0" * 40)
 ROLES: Mapping[str, bytes] = {
     "DEFAULT_ADMIN_ROLE": ADMIN_ROLE,
     **{
@@ -28,7 +28,7 @@ ROLES: Mapping[str, bytes] = {
     },
 }
 """By name; OpenZeppelin's admin role is zero."""
-WITH_ROLES = ("MemberRegistry", "ArtifactRegistry", "TrainingRuns", "RewardVault", "TimelockController")
+WITH_ROLES = ("MemberRegistry", "ArtifactRegistry", "TrainingRuns", "RewardVault", "MeritEpochs", "TimelockController")
 """Contracts that know roles; the deployer is the first admin of each and gives that up."""
 
 
@@ -51,16 +51,15 @@ def grants(settings: DeploySettings, addresses: Mapping[str, Address]) -> Iterat
     timelock, governor = addresses["TimelockController"], addresses["TenWingsGovernor"]
     for contract in role_contracts(settings):
         yield Grant(contract, "DEFAULT_ADMIN_ROLE", timelock)
-    for contract in ("MemberRegistry", "ArtifactRegistry", "TrainingRuns"):
+    for contract in ("MemberRegistry", "ArtifactRegistry", "TrainingRuns", "MeritEpochs"):
         yield Grant(contract, "GOVERNANCE_ROLE", timelock)
     yield Grant("MemberRegistry", "ADMITTER_ROLE", settings.operator)
     yield Grant("TrainingRuns", "CURATOR_ROLE", settings.operator)
     yield Grant("TimelockController", "PROPOSER_ROLE", governor)
     yield Grant("TimelockController", "CANCELLER_ROLE", governor)
-    yield Grant("TimelockController", "EXECUTOR_ROLE", ANYONE)
+    yield Grant("TimelockController", "EXECUTOR_ROLE", governor)
 
 
 def made_by_constructor(grant: Grant, addresses: Mapping[str, Address]) -> bool:
-    """The timelock is born as its own admin, and open to all executors."""
-    own = (grant.contract, grant.holder) == ("TimelockController", addresses["TimelockController"])
-    return own or grant.role == "EXECUTOR_ROLE"
+    """The timelock is born as its own admin."""
+    return (grant.contract, grant.holder) == ("TimelockController", addresses["TimelockController"])

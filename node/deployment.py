@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
+from node.charter_text import default_charter
 from node.errors import ConfigError
-from node.records import Address, ParamBounds, SpecParams
+from node.records import Address, Cid, GovernorRules, MeritBounds, ParamBounds, ProposalKind, SpecParams
 
 CONTRACTS = (
     "MemberRegistry",
@@ -20,6 +21,7 @@ CONTRACTS = (
     "RewardVault",
     "MeritEpochs",
     "TimelockController",
+    "Charter",
     "TenWingsGovernor",
 )
 """In the order in which they are deployed; each knows only earlier ones."""
@@ -66,6 +68,8 @@ PROFILES: Mapping[str, Mapping[str, Any]] = {
         "voting_delay_seconds": 2,
         "voting_period_seconds": 20,
         "timelock_delay_seconds": 2,
+        "standard_sponsors": 1,
+        "constitutional_sponsors": 2,
     },
     "testnet": {
         "epoch_finality_seconds": 300,
@@ -85,6 +89,14 @@ PROFILES: Mapping[str, Mapping[str, Any]] = {
 MONEY = ("RewardToken", "RewardVault")
 """Contracts that a network without a token lacks."""
 
+KINDS: tuple[tuple[str, str, ProposalKind], ...] = (
+    ("TrainingRuns", "setSpec", ProposalKind.ROUTINE),
+    ("TrainingRuns", "setBounds", ProposalKind.CONSTITUTIONAL),
+    ("MeritEpochs", "setBounds", ProposalKind.CONSTITUTIONAL),
+)
+"""(contract, function, kind): the governor's first table. Calls that it does not name are standard; calls to the
+governor, the timelock and the charter and changes of roles are constitutional whatever a table says."""
+
 _ADDRESS = re.compile(r"0x[0-9a-fA-F]{40}")
 
 
@@ -101,25 +113,47 @@ class DeploySettings:
     reward_supply_wei: int = 10**9 * 10**18
     epoch_finality_seconds: int = 3600
     """From a merit epoch's commit to its weights being usable."""
+    merit_max_share_bps: int = 200
+    """Largest share of all weight of one member; twice an equal share where so few cannot keep it."""
+    merit_max_growth_bps: int = 20_000
+    """The sum of an epoch's weights, as a share of the last one's."""
     voting_delay_seconds: int = 3600
     """From a proposal to its snapshot."""
     voting_period_seconds: int = 3 * 86400
     quorum_bps: int = 2000
-    """Share of all weight that must vote for or abstain, in basis points."""
+    """Share of all weight that must be for a standard proposal, in basis points."""
+    constitutional_quorum_bps: int = 4000
+    """The same for a constitutional one."""
+    majority_bps: int = 6667
+    """Share of the weight for or against that must be for a constitutional proposal."""
+    heads_quorum_bps: int = 4000
+    """Share of the epoch's members that must be for a constitutional proposal."""
+    veto_bps: int = 3334
+    """Share of all weight that, against, stops a routine proposal."""
+    routine_sponsors: int = 1
+    """Members that sign a proposal, its proposer included."""
+    standard_sponsors: int = 2
+    constitutional_sponsors: int = 3
     timelock_delay_seconds: int = 86400
     """From queueing to execution."""
     bounds: ParamBounds = DEFAULT_BOUNDS
     """Of the numbers in run specs."""
     zero_token: bool = False
     """No token and no vault: rounds, merit, votes and audit without money."""
+    guardian: Address | None = None
+    """May cancel one proposal before its term ends; nobody when None."""
+    guardian_term_seconds: int = 180 * 86400
+    """At most 366 days."""
+    charter_cid: Cid = field(default_factory=lambda: default_charter().cid)
+    charter_articles: int = field(default_factory=lambda: default_charter().num_articles)
 
     def __post_init__(self) -> None:
-        for name in ("operator", "treasury"):
+        for name in ("operator", "treasury", "guardian"):
             value = getattr(self, name)
             if value is not None and not _ADDRESS.fullmatch(value):
                 raise ValueError(f"{name}: expected a 0x address of 42 characters, got {value!r}")
-        if not 1 <= self.quorum_bps <= 10_000:
-            raise ValueError(f"quorum_bps: expected 1 to 10,000, got {self.quorum_bps}")
+        if not 1 <= self.quorum_bps <= 6_667:
+            raise ValueError(f"quorum_bps: expected 1 to 6,667, got {self.quorum_bps}")
         if self.voting_period_seconds < 1:
             raise ValueError(f"voting_period_seconds: expected at least 1, got {self.voting_period_seconds}")
         for name in ("reward_supply_wei", "epoch_finality_seconds", "voting_delay_seconds", "timelock_delay_seconds"):
@@ -136,6 +170,16 @@ class DeploySettings:
         """From what `asdict` gave. Raises KeyError, TypeError or ValueError for anything else."""
         bounds = ParamBounds(**{end: SpecParams(**raw["bounds"][end]) for end in ("least", "most")})
         return cls(**{**raw, "licences": tuple(raw["licences"]), "bounds": bounds})
+
+    @property
+    def rules(self) -> GovernorRules:
+        """The first rules of votes; a vote can change them."""
+        return GovernorRules(**{f.name: getattr(self, f.name) for f in fields(GovernorRules)})
+
+    @property
+    def merit_bounds(self) -> MeritBounds:
+        """The first bounds of merit epochs; a vote can change them."""
+        return MeritBounds(max_share_bps=self.merit_max_share_bps, max_growth_bps=self.merit_max_growth_bps)
 
     @property
     def token_holder(self) -> Address:

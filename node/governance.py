@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import astuple
 from typing import Any
@@ -11,18 +12,45 @@ from eth_utils.crypto import keccak
 
 from node import cid as cids
 from node.abi_codec import decode_call, encode_call
-from node.records import Action, Address, Cid, MeritLeaf, SpecParams
+from node.records import Action, Address, Cid, GovernorRules, MeritLeaf, ProposalKind, SpecParams
+
+_SUFFIX = re.compile(r"\n#article=(\d{1,3})\n#proposer=(0x[0-9a-f]{40})\Z")
+_KIND_MASK = 3
 
 
-def describe(text: str, proposer: Address) -> str:
-    """`text` with the suffix that binds a proposal to its proposer, so that nobody can take it over."""
-    return f"{text.rstrip()}\n#proposer={proposer.lower()}"
+def describe(text: str, proposer: Address, article: int) -> str:
+    """`text` with the two lines that name the charter's article it serves and its proposer, so that nobody can take the
+    proposal over."""
+    return f"{text.rstrip()}\n#article={article}\n#proposer={proposer.lower()}"
 
 
-def proposal_id(actions: Sequence[Action], description: str) -> int:
-    """OpenZeppelin's hashProposal: it follows from the actions and the description alone."""
-    types = ("address[]", "uint256[]", "bytes[]", "bytes32")
-    return int.from_bytes(keccak(encode(types, (*columns(actions), description_hash(description)))), "big")
+def words_of(description: str) -> str:
+    """A description without its last two lines."""
+    return _SUFFIX.sub("", description)
+
+
+def article_of(description: str) -> int:
+    """The article that a description names; 0 where it names none."""
+    found = _SUFFIX.search(description)
+    return int(found[1]) if found else 0
+
+
+def proposal_id(actions: Sequence[Action], description: str, codes: Sequence[bytes], kind: ProposalKind) -> int:
+    """The governor's getProposalId: by calls, description, the hashes of the targets' code and, in the lowest two bits,
+    the kind."""
+    types = ("address[]", "uint256[]", "bytes[]", "bytes32", "bytes32[]")
+    values = (*columns(actions), description_hash(description), list(codes))
+    return int.from_bytes(keccak(encode(types, values)), "big") & ~_KIND_MASK | kind
+
+
+def sponsors_needed(rules: GovernorRules, kind: ProposalKind) -> int:
+    """How many members sign a proposal of this kind, its proposer included."""
+    return (rules.routine_sponsors, rules.standard_sponsors, rules.constitutional_sponsors)[kind]
+
+
+def kind_in(number: int) -> ProposalKind:
+    """The kind that a proposal's id binds."""
+    return ProposalKind(number & _KIND_MASK)
 
 
 def description_hash(description: str) -> bytes:

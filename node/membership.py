@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from node import governance
+from node.drafts import ProposalDraft
 from node.errors import ConfigError, NoRewards
 from node.identity import Identity
 from node.ports import ContentStore, Ledger
@@ -28,6 +29,8 @@ from node.typed_data import sign
 
 VALID_SECONDS = 3600
 """How long a signed message may wait for its relay."""
+DRAFT_SECONDS = 7 * 86_400
+"""How long a proposal may wait for its sponsors."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,16 +67,41 @@ class MemberDesk:
         signature = sign(self.identity, self.ledger.domain("ArtifactRegistry"), registration)
         return self.relay.register_artifact(registration, signature)
 
-    def propose(self, actions: Sequence[Action], text: str) -> int:
-        """Returns the proposal id."""
-        description = governance.describe(text, self.account)
+    def draft(self, actions: Sequence[Action], text: str, article: int) -> ProposalDraft:
+        """A proposal with this member's signature; others sign it before it is sent."""
+        description = governance.describe(text, self.account, article)
         statement = ProposalStatement(
             proposer=self.account,
             proposal_id=self.ledger.proposal_id(actions, description),
-            deadline=self._deadline(),
+            deadline=self.ledger.latest_block().timestamp + DRAFT_SECONDS,
         )
-        signature = sign(self.identity, self.ledger.domain("TenWingsGovernor"), statement)
-        return self.relay.propose(statement, actions, description, signature)
+        return self.sponsor(ProposalDraft(statement=statement, actions=tuple(actions), description=description))
+
+    def sponsor(self, draft: ProposalDraft) -> ProposalDraft:
+        """The draft with this member's signature. Raises ConfigError when its id is not that of its calls and words."""
+        made = self.ledger.proposal_id(draft.actions, draft.description)
+        if made != draft.statement.proposal_id:
+            raise ConfigError(
+                f"expected the id {made}, which these calls and words make now, got {draft.statement.proposal_id}; ask "
+                "the proposer for another draft"
+            )
+        return draft.signed_by(self.identity, self.ledger.domain("TenWingsGovernor"))
+
+    def missing_sponsors(self, draft: ProposalDraft) -> int:
+        """How many more members must sign it."""
+        needed = governance.sponsors_needed(self.ledger.rules(), self.ledger.kind_of(draft.actions))
+        return max(0, needed - len(draft.sponsors))
+
+    def send(self, draft: ProposalDraft) -> int:
+        """Returns the proposal id."""
+        return self.relay.propose(draft.statement, draft.actions, draft.description, draft.sponsors)
+
+    def propose(self, actions: Sequence[Action], text: str, article: int, sponsors: Sequence[Identity] = ()) -> int:
+        """Draft, have these sign, and send. Returns the proposal id."""
+        draft = self.draft(actions, text, article)
+        for sponsor in sponsors:
+            draft = draft.signed_by(sponsor, self.ledger.domain("TenWingsGovernor"))
+        return self.send(draft)
 
     def vote(self, proposal_id: int, support: Support, reason: str = "") -> int:
         """Returns the weight counted. Raises ConfigError for who has no merit at the proposal's snapshot."""
@@ -86,7 +114,6 @@ class MemberDesk:
             proposal_id=proposal_id,
             support=support,
             voter=self.account,
-            nonce=self.ledger.ballot_nonce(self.account),
             reason=reason,
             params=governance.ballot_params(*found),
         )

@@ -11,14 +11,19 @@ from node.records import (
     Artifact,
     Ballot,
     Block,
+    CharterState,
     Cid,
     ContributionLeaf,
     Domain,
     EpochCommit,
     Event,
+    GovernorRules,
+    GuardianState,
     JoinRequest,
     Member,
+    MeritBounds,
     Proposal,
+    ProposalKind,
     ProposalStatement,
     Registration,
     RoundCommit,
@@ -26,6 +31,7 @@ from node.records import (
     RunParams,
     RunState,
     SpecParams,
+    Sponsor,
 )
 
 
@@ -143,6 +149,10 @@ class Ledger(Protocol):
         """Number of the newest epoch that is final at `timepoint` (default: now); 0 when none is."""
         ...
 
+    def merit_bounds(self) -> MeritBounds:
+        """What the next epoch must keep to."""
+        ...
+
     # governance
     def set_spec_action(self, run_id: int, spec_cid: Cid, params: SpecParams | None = None) -> Action:
         """`params`: the spec's numbers that the chain bounds; None declares those in force."""
@@ -152,13 +162,43 @@ class Ledger(Protocol):
         """{"contract", "function", "args"}; contract "unknown" when it is none of ours."""
         ...
 
-    def proposal_id(self, actions: Sequence[Action], description: str) -> int: ...
+    def addresses(self) -> Mapping[str, Address]:
+        """Our contracts, by name."""
+        ...
+
+    def rules(self) -> GovernorRules:
+        """The rules of votes that start now."""
+        ...
+
+    def charter(self) -> CharterState: ...
+    def guardian(self) -> GuardianState | None:
+        """None where there is none."""
+        ...
+
+    def kind_of(self, actions: Sequence[Action]) -> ProposalKind:
+        """The highest kind of these calls."""
+        ...
+
+    def proposal_id(self, actions: Sequence[Action], description: str) -> int:
+        """Follows from the actions, the description, the kind of the calls and the code of their targets."""
+        ...
+
     def propose(
-        self, statement: ProposalStatement, actions: Sequence[Action], description: str, signature: bytes
-    ) -> int: ...
-    def ballot_nonce(self, account: Address) -> int: ...
+        self, statement: ProposalStatement, actions: Sequence[Action], description: str, sponsors: Sequence[Sponsor]
+    ) -> int:
+        """Sponsors in ascending order of their accounts, the proposer among them. Returns the proposal id."""
+        ...
+
     def cast_ballot(self, ballot: Ballot, signature: bytes) -> int:
         """Returns the weight counted."""
+        ...
+
+    def cast_ballots(self, ballots: Sequence[tuple[Ballot, bytes]]) -> int:
+        """Many in one transaction; one that is refused leaves the others alone. Returns how many counted."""
+        ...
+
+    def cancel(self, proposal_id: int) -> bytes:
+        """As its proposer while it is pending, or as the guardian, once."""
         ...
 
     def proposal(self, proposal_id: int) -> Proposal:

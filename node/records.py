@@ -67,8 +67,16 @@ class RoundStatus(IntEnum):
     VOIDED = 4
 
 
+class ProposalKind(IntEnum):
+    """What it takes to pass; the numbers are the contract's and stand in a proposal id's lowest two bits."""
+
+    ROUTINE = 0
+    STANDARD = 1
+    CONSTITUTIONAL = 2
+
+
 class Support(IntEnum):
-    """A ballot's choice; the numbers are CountingSimple's."""
+    """A ballot's choice; the numbers are OpenZeppelin's."""
 
     AGAINST = 0
     FOR = 1
@@ -401,8 +409,59 @@ class Action:
 
 
 @dataclass(frozen=True, kw_only=True)
+class GovernorRules:
+    """The numbers of votes; IGovernorRules.Rules."""
+
+    voting_delay_seconds: int
+    voting_period_seconds: int
+    quorum_bps: int
+    """Share of all weight that must be for a standard proposal, in basis points."""
+    constitutional_quorum_bps: int
+    majority_bps: int
+    """Share of the weight for or against that must be for a constitutional proposal."""
+    heads_quorum_bps: int
+    """Share of the epoch's members that must be for a constitutional proposal."""
+    veto_bps: int
+    """Share of all weight that, against, stops a routine proposal."""
+    routine_sponsors: int
+    """Members that sign, the proposer included."""
+    standard_sponsors: int
+    constitutional_sponsors: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class MeritBounds:
+    """What a merit epoch must keep to; IMeritEpochs.Bounds."""
+
+    max_share_bps: int
+    """Largest share of all weight of one member; twice an equal share where so few cannot keep it."""
+    max_growth_bps: int
+    """The sum of all weights, as a share of the last epoch's."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class CharterState:
+    """The charter in force."""
+
+    cid: Cid
+    num_articles: int
+    version: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class GuardianState:
+    """Who may cancel one proposal."""
+
+    account: Address
+    ends_at: int
+    """Unix time in seconds at which its term ends by itself."""
+    armed: bool
+    """Whether its one right is unused."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class ProposalStatement:
-    """What a proposer signs; a relayer pays."""
+    """What a proposer and its sponsors sign; a relayer pays."""
 
     proposer: Address
     proposal_id: int
@@ -410,15 +469,46 @@ class ProposalStatement:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Sponsor:
+    """A member's signature under a proposal; the proposer's is one of them."""
+
+    account: Address
+    signature: bytes
+
+
+@dataclass(frozen=True, kw_only=True)
 class Ballot:
-    """A ballot as OpenZeppelin's ExtendedBallot signs it; `params` carries the weight and its proof."""
+    """A ballot as its voter signs it; `params` carries the weight and its proof."""
 
     proposal_id: int
     support: Support
     voter: Address
-    nonce: int
     reason: str
     params: bytes
+
+
+@dataclass(frozen=True, kw_only=True)
+class Hurdles:
+    """What a proposal must reach; 0 where its kind asks for nothing of the sort."""
+
+    for_weight: int
+    for_heads: int
+    majority_bps: int
+    """Share of the weight for or against that must be for; 0: more for than against."""
+    veto_weight: int
+    """Weight against that stops it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tally:
+    """Ballots counted so far, by weight and by heads."""
+
+    weight_for: int = 0
+    weight_against: int = 0
+    weight_abstain: int = 0
+    heads_for: int = 0
+    heads_against: int = 0
+    heads_abstain: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -426,18 +516,21 @@ class Proposal:
     """A proposal with its tally."""
 
     proposal_id: int
+    kind: ProposalKind
     proposer: Address
+    sponsors: tuple[Address, ...]
+    """Who else signed it, ascending."""
     actions: tuple[Action, ...]
     description: str
     state: ProposalState
     vote_start: int
     vote_end: int
+    extended: bool
+    """Its outcome turned late; `vote_end` has moved."""
     eta: int
     """Unix time from which it can be executed; 0 while not queued."""
-    votes_for: int
-    votes_against: int
-    votes_abstain: int
-    quorum: int
+    tally: Tally
+    hurdles: Hurdles
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,7 +10,7 @@ from typing import Any
 import requests
 
 from node.errors import ConfigError, DaemonUnavailable
-from node.records import Action, Ballot, ContributionLeaf, JoinRequest, ProposalStatement, Registration
+from node.records import Action, Ballot, ContributionLeaf, JoinRequest, ProposalStatement, Registration, Sponsor
 
 _TIMEOUT_SECONDS = 90.0
 _NARROW_BITS = 53
@@ -33,14 +33,14 @@ class RelayClient:
         return bytes.fromhex(answer.removeprefix("0x"))
 
     def propose(
-        self, statement: ProposalStatement, actions: Sequence[Action], description: str, signature: bytes
+        self, statement: ProposalStatement, actions: Sequence[Action], description: str, sponsors: Sequence[Sponsor]
     ) -> int:
         """Returns the proposal id."""
         body = {
             **_json(statement),
             "actions": [_json(a) for a in actions],
             "description": description,
-            "signature": _hex(signature),
+            "sponsors": [_json(s) for s in sponsors],
         }
         return int(self._post("proposal", body))
 

@@ -257,11 +257,10 @@ _STRUCTS: dict[type, _Struct] = {
     ),
     ProposalStatement: _define("ProposalBySig", "address proposer", "uint256 proposalId", "uint64 deadline"),
     Ballot: _define(
-        "ExtendedBallot",
+        "MeritBallot",
         "uint256 proposalId",
         "uint8 support",
         "address voter",
-        "uint256 nonce",
         "string reason",
         "bytes params",
     ),

@@ -110,6 +110,17 @@ class EpochEntry:
 
 
 @dataclass(frozen=True, kw_only=True)
+class CharterEntry:
+    """A version of the charter."""
+
+    cid: Cid
+    num_articles: int
+    version: int
+    set_at: int
+    tx_hash: bytes
+
+
+@dataclass(frozen=True, kw_only=True)
 class VoteEntry:
     """A ballot that was counted."""
 
@@ -132,6 +143,8 @@ class ProposalEntry:
     vote_start: int
     vote_end: int
     tx_hash: bytes
+    sponsors: tuple[Address, ...] = ()
+    """Who signed it besides the proposer."""
     votes: tuple[VoteEntry, ...] = ()
     queued_at: int | None = None
     executed_at: int | None = None
@@ -151,6 +164,8 @@ class History:
     runs: Mapping[int, RunEntry]
     epochs: Mapping[int, EpochEntry]
     proposals: Mapping[int, ProposalEntry]
+    charters: tuple[CharterEntry, ...]
+    """By version, from 1."""
     num_events: int
 
     def member_of(self, account: str) -> Member | None:
@@ -163,6 +178,7 @@ class History:
             any(cid in _cids_of(run) for run in self.runs.values())
             or any(cid == entry.artifact.cid for entry in self.artifacts.values())
             or any(cid == entry.commit.tree_cid for entry in self.epochs.values())
+            or any(cid == entry.cid for entry in self.charters)
         )
 
 

@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from api.index.entries import (
     ArtifactEntry,
+    CharterEntry,
     EpochEntry,
     FailureEntry,
     History,
@@ -33,6 +34,7 @@ class Fold:
         self._run_histories: defaultdict[int, RunHistory] = defaultdict(RunHistory)
         self._epochs: dict[int, EpochEntry] = {}
         self._proposals: dict[int, ProposalEntry] = {}
+        self._charters: list[CharterEntry] = []
         self._num_events = 0
         self.take(events)
 
@@ -63,6 +65,7 @@ class Fold:
             runs=dict(self._runs),
             epochs=dict(self._epochs),
             proposals=dict(self._proposals),
+            charters=tuple(self._charters),
             num_events=self._num_events,
         )
 
@@ -188,6 +191,26 @@ class Fold:
             tx_hash=event.tx_hash,
         )
 
+    def _proposal_sponsored(self, event: Event) -> None:
+        proposal = self._proposals[event.args["proposalId"]]
+        sponsors = (*proposal.sponsors, event.args["sponsor"])
+        self._proposals[proposal.proposal_id] = replace(proposal, sponsors=sponsors)
+
+    def _proposal_extended(self, event: Event) -> None:
+        proposal = self._proposals[event.args["proposalId"]]
+        self._proposals[proposal.proposal_id] = replace(proposal, vote_end=event.args["extendedDeadline"])
+
+    def _charter_set(self, event: Event) -> None:
+        self._charters.append(
+            CharterEntry(
+                cid=from_bytes(event.args["cid"]),
+                num_articles=event.args["numArticles"],
+                version=event.args["version"],
+                set_at=event.timestamp,
+                tx_hash=event.tx_hash,
+            )
+        )
+
     def _vote_cast(self, event: Event) -> None:
         args = event.args
         vote = VoteEntry(
@@ -228,6 +251,9 @@ _STEPS: Mapping[str, Callable[[Fold, Event], None]] = {
     "RewardSlashed": Fold._reward_slashed,
     "EpochCommitted": Fold._epoch_committed,
     "ProposalCreated": Fold._proposal_created,
+    "ProposalSponsored": Fold._proposal_sponsored,
+    "ProposalExtended": Fold._proposal_extended,
+    "CharterSet": Fold._charter_set,
     "VoteCast": Fold._vote_cast,
     "VoteCastWithParams": Fold._vote_cast,
     "ProposalQueued": Fold._proposal_queued,

@@ -2,6 +2,7 @@
 
 from api.routes import (
     artifacts,
+    charter,
     checkpoints,
     content,
     contributions,
@@ -22,6 +23,7 @@ ROUTERS = (
     contributions.router,
     checkpoints.router,
     proposals.router,
+    charter.router,
     members.router,
     artifacts.router,
     content.router,

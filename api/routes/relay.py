@@ -24,6 +24,7 @@ from node.records import (
     ProposalStatement,
     Registration,
     Role,
+    Sponsor,
     Support,
 )
 
@@ -106,15 +107,22 @@ class ActionMessage(Message):
     value: Uint256 = 0
 
 
+class SponsorMessage(Message):
+    """A member's signature under a proposal."""
+
+    account: Account
+    signature: Signature
+
+
 class ProposalMessage(Message):
-    """A member's proposal."""
+    """A proposal with its sponsors, ascending by account; the proposer is one of them."""
 
     proposer: Account
     proposal_id: Uint256
     deadline: Deadline
     actions: Annotated[list[ActionMessage], Field(min_length=1, max_length=16)]
     description: Annotated[str, Field(min_length=1, max_length=50_000)]
-    signature: Signature
+    sponsors: Annotated[list[SponsorMessage], Field(min_length=1, max_length=20)]
 
 
 class BallotMessage(Message):
@@ -123,10 +131,15 @@ class BallotMessage(Message):
     proposal_id: Uint256
     support: Annotated[int, Field(ge=0, le=2, description="Against 0, for 1, abstain 2.")]
     voter: Account
-    nonce: Uint256
     reason: Annotated[str, Field(max_length=2000)] = ""
     params: Bytes
     signature: Signature
+
+
+class BallotsMessage(Message):
+    """Many ballots for one transaction."""
+
+    ballots: Annotated[list[BallotMessage], Field(min_length=1, max_length=50)]
 
 
 class ClaimMessage(Message):
@@ -190,22 +203,32 @@ def proposal(relay: RelayDep, message: ProposalMessage) -> Accepted:
         proposer=Address(message.proposer), proposal_id=message.proposal_id, deadline=message.deadline
     )
     actions = [Action(target=Address(a.target), calldata=a.calldata, value=a.value) for a in message.actions]
-    number = relay.propose(statement, actions, message.description, message.signature)
+    sponsors = [Sponsor(account=Address(s.account), signature=s.signature) for s in message.sponsors]
+    number = relay.propose(statement, actions, message.description, sponsors)
     return Accepted(what="proposal", id=str(number))
 
 
 @router.post("/ballot")
 def ballot(relay: RelayDep, message: BallotMessage) -> Accepted:
     """Vote; answers the weight that was counted."""
-    cast = Ballot(
+    return Accepted(what="weight", id=str(relay.cast(_ballot(message), message.signature)))
+
+
+@router.post("/ballots")
+def ballots(relay: RelayDep, message: BallotsMessage) -> Accepted:
+    """Many members vote in one transaction; answers how many ballots counted."""
+    cast = [(_ballot(one), one.signature) for one in message.ballots]
+    return Accepted(what="ballots", id=str(relay.cast_many(cast)))
+
+
+def _ballot(message: BallotMessage) -> Ballot:
+    return Ballot(
         proposal_id=message.proposal_id,
         support=Support(message.support),
         voter=Address(message.voter),
-        nonce=message.nonce,
         reason=message.reason,
         params=message.params,
     )
-    return Accepted(what="weight", id=str(relay.cast(cast, message.signature)))
 
 
 @router.post("/claim")

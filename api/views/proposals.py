@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -11,10 +10,10 @@ from api.index.entries import ProposalEntry, RunEntry, SpecVersion
 from api.schemas import Change, Effect, ProposalPage, ProposalRow, ProposalsPage, SpecDiff, VoteRow
 from api.views.runs import parse_spec
 from node.cid import from_bytes, parse
+from node.governance import article_of, words_of
 from node.ports import Ledger
-from node.records import Action, Cid, Proposal, Support
+from node.records import Action, Cid, Proposal, ProposalKind, Support
 
-_PROPOSER_SUFFIX = re.compile(r"\s*#proposer=0x[0-9a-fA-F]{40}\s*$")
 _TITLE_CHARACTERS = 100
 
 
@@ -40,7 +39,8 @@ def proposal_page(desk: Desk, ledger: Ledger, proposal_id: int) -> ProposalPage:
     votes = sorted(entry.votes, key=lambda vote: (-vote.weight, vote.cast_at))
     return ProposalPage(
         proposal=_row(desk, entry, proposal),
-        description=_PROPOSER_SUFFIX.sub("", entry.description),
+        sponsors=[desk.who(sponsor) for sponsor in entry.sponsors],
+        description=words_of(entry.description),
         effects=effects,
         diffs=[diff for effect in effects if (diff := _spec_diff(desk, entry, effect)) is not None],
         votes=[
@@ -69,6 +69,7 @@ def specs_of_proposal(desk: Desk, ledger: Ledger, proposal_id: int) -> set[Cid]:
 
 
 def _row(desk: Desk, entry: ProposalEntry, proposal: Proposal) -> ProposalRow:
+    tally, needed = proposal.tally, proposal.hurdles
     return ProposalRow(
         proposal_id=entry.proposal_id,
         title=_title(entry.description),
@@ -78,16 +79,41 @@ def _row(desk: Desk, entry: ProposalEntry, proposal: Proposal) -> ProposalRow:
         vote_start=proposal.vote_start,
         vote_end=proposal.vote_end,
         eta=proposal.eta,
-        votes_for=proposal.votes_for,
-        votes_against=proposal.votes_against,
-        votes_abstain=proposal.votes_abstain,
-        quorum=proposal.quorum,
-        quorum_reached=proposal.votes_for + proposal.votes_abstain >= proposal.quorum,
+        kind=proposal.kind.name.lower(),
+        article=article_of(entry.description),
+        extended=proposal.extended,
+        votes_for=tally.weight_for,
+        votes_against=tally.weight_against,
+        votes_abstain=tally.weight_abstain,
+        heads_for=tally.heads_for,
+        heads_against=tally.heads_against,
+        heads_abstain=tally.heads_abstain,
+        needed_for=needed.for_weight,
+        needed_heads=needed.for_heads,
+        majority_bps=needed.majority_bps,
+        veto=needed.veto_weight,
+        standing=_standing(proposal),
     )
 
 
+def _standing(proposal: Proposal) -> str:
+    """What the tally means for this kind of proposal, in a sentence."""
+    tally, needed = proposal.tally, proposal.hurdles
+    if proposal.kind == ProposalKind.ROUTINE:
+        stopped = tally.weight_against >= needed.veto_weight
+        return f"{'Vetoed' if stopped else 'Not vetoed'}: {tally.weight_against:,} of {needed.veto_weight:,} against"
+    reached = tally.weight_for >= needed.for_weight and tally.heads_for >= needed.for_heads
+    text = f"Quorum {'reached' if reached else 'not reached'}: {tally.weight_for:,} of {needed.for_weight:,} for"
+    if proposal.kind == ProposalKind.STANDARD:
+        return text
+    cast = tally.weight_for + tally.weight_against
+    share = f"{tally.weight_for / cast:.1%}" if cast else "none"
+    heads = f"{tally.heads_for} of {needed.for_heads} members for, {tally.heads_against} against"
+    return f"{text}, {heads}; {share} of the weight for, {needed.majority_bps / 10_000:.1%} needed"
+
+
 def _title(description: str) -> str:
-    first = _PROPOSER_SUFFIX.sub("", description).strip().split("\n", 1)[0].lstrip("# ")
+    first = words_of(description).strip().split("\n", 1)[0].lstrip("# ")
     return first if len(first) <= _TITLE_CHARACTERS else first[: _TITLE_CHARACTERS - 1] + "…"
 
 

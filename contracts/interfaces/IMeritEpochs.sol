@@ -41,6 +41,18 @@ interface IMeritEpochs is IEvaluatorQuorum {
         uint48 finalAt;
     }
 
+    /// @notice What an epoch must keep to.
+    /// @param maxShareBps Largest share of all weight that one member may hold, in basis points. Where so few members
+    /// cannot keep it, twice an equal share holds instead.
+    /// @param maxGrowthBps The sum of all weights is at most this share of the last epoch's, in basis points.
+    struct Bounds {
+        uint16 maxShareBps;
+        uint32 maxGrowthBps;
+    }
+
+    /// @notice Epochs keep to these bounds from now on.
+    event MeritBoundsSet(Bounds bounds);
+
     /// @notice An epoch was committed; it is final from `finalAt` on.
     event EpochCommitted(
         uint256 indexed epoch,
@@ -60,14 +72,32 @@ interface IMeritEpochs is IEvaluatorQuorum {
     /// @notice The last round counted is not final.
     error RoundNotFinal(uint256 runId, uint32 round);
 
-    /// @notice The largest weight exceeds the sum of all.
+    /// @notice The largest weight exceeds the sum of all, or the sum needs more than the governor's 56 bits.
     error InvalidWeights(uint128 maxWeight, uint128 totalWeight);
+
+    /// @notice The largest weight exceeds the allowed share of the sum.
+    error ShareAboveCap(uint128 maxWeight, uint128 totalWeight, uint32 count);
+
+    /// @notice The sum of all weights grew too fast: at most `limit`.
+    error GrowthAboveCap(uint128 totalWeight, uint256 limit);
+
+    /// @notice More leaves than members ever joined.
+    error MoreLeavesThanMembers(uint32 count, uint256 numMembers);
+
+    /// @notice A share must be 1 to 10,000 basis points, growth 10,000 (none) to 100,000.
+    error InvalidBounds(uint16 maxShareBps, uint32 maxGrowthBps);
 
     /// @notice An epoch needs at least one leaf.
     error EmptyEpoch(uint256 epoch);
 
     /// @notice Commits the next epoch. Anyone may call with the co-signatures of K evaluators, ordered by signer.
     function commitEpoch(EpochCommit calldata commit, bytes[] calldata evaluatorSignatures) external;
+
+    /// @notice Sets the bounds of later epochs. Only GOVERNANCE_ROLE.
+    function setBounds(Bounds calldata newBounds) external;
+
+    /// @notice The bounds of the next epoch.
+    function bounds() external view returns (Bounds memory);
 
     /// @notice An epoch; all zero if there is none.
     function epoch(uint256 number) external view returns (Epoch memory);

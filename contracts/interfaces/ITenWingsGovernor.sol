@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
+import {ICharter} from "./ICharter.sol";
+import {IGovernorRules} from "./IGovernorRules.sol";
 import {IMemberRegistry} from "./IMemberRegistry.sol";
 import {IMeritEpochs} from "./IMeritEpochs.sol";
 import {ISignedRequests} from "./ISignedRequests.sol";
@@ -8,11 +10,79 @@ import {ISignedRequests} from "./ISignedRequests.sol";
 /// @title Votes by merit: the weight is proved when voting, against the epoch that is final at the snapshot.
 /// @notice OpenZeppelin's Governor with a timestamp clock; EIP-712 domain: name "TenWings Governor", version "1".
 /// A ballot carries params = abi.encode(uint256 memberId, uint256 merit, uint256 weight, bytes32[] proof): use
-/// castVoteWithReasonAndParams, or castVoteWithReasonAndParamsBySig for a ballot that a relayer brings.
-/// Every description must end with "#proposer=0x" and the proposer's address, so that nobody can take over a proposal.
-interface ITenWingsGovernor is ISignedRequests {
-    /// @notice The share of all weight that must vote for or abstain, in basis points, changed.
-    event QuorumBpsSet(uint256 oldQuorumBps, uint256 newQuorumBps);
+/// castVoteWithReasonAndParams, or castVoteWithReasonAndParamsBySig for a ballot that a relayer brings; its voter signs
+/// MeritBallot(uint256 proposalId,uint8 support,address voter,string reason,bytes params), without a nonce: one bit per
+/// member and proposal makes a ballot count once.
+/// A proposal's id is getProposalId, not hashProposal: it also binds the code of every target and, in its lowest two
+/// bits, the kind. A proposal whose target got other code since, or whose calls are of another kind by now, has no id
+/// any more and cannot be queued or executed.
+/// Every description ends with the lines "#article=N" and "#proposer=0x", N being the article of the charter that the
+/// proposal serves and the address the proposer's in lower case, so that nobody can take over a proposal.
+interface ITenWingsGovernor is IGovernorRules, ISignedRequests {
+    /// @notice What it takes to pass. The kind follows from the calls: the highest of theirs.
+    /// Routine: passes unless the weight against reaches the veto share.
+    /// Standard: the weight for reaches the quorum, and more is for than against. Calls that no table names are standard.
+    /// Constitutional: both houses. By weight a higher quorum and a qualified majority; by heads more for than against, and
+    /// a quorum of the epoch's members for. Calls to the governor, the timelock and the charter and changes of roles
+    /// always are.
+    enum Kind {
+        Routine,
+        Standard,
+        Constitutional
+    }
+
+    /// @notice The kind of one function's calls.
+    struct KindSetting {
+        address target;
+        bytes4 selector;
+        Kind kind;
+    }
+
+    /// @notice A member's signature under a proposal.
+    struct Sponsor {
+        address account;
+        bytes signature;
+    }
+
+    /// @notice A ballot as its voter signed it.
+    struct SignedBallot {
+        uint256 proposalId;
+        uint8 support;
+        address voter;
+        string reason;
+        bytes params;
+        bytes signature;
+    }
+
+    /// @notice What a proposal must reach; 0 where its kind asks for nothing of the sort.
+    /// @param forWeight Weight that must be for.
+    /// @param forHeads Members that must be for.
+    /// @param majorityBps Share of the weight for or against that must be for; 0: more for than against.
+    /// @param vetoWeight Weight against that stops it.
+    struct Hurdles {
+        uint256 forWeight;
+        uint256 forHeads;
+        uint256 majorityBps;
+        uint256 vetoWeight;
+    }
+
+    /// @notice Calls of this function are of this kind from now on.
+    event KindSet(address indexed target, bytes4 indexed selector, Kind kind);
+
+    /// @notice A member other than the proposer signed the proposal.
+    event ProposalSponsored(uint256 indexed proposalId, address indexed sponsor);
+
+    /// @notice The outcome turned in the last quarter of the voting period: the vote ends later, once.
+    event ProposalExtended(uint256 indexed proposalId, uint64 extendedDeadline);
+
+    /// @notice The guardian until `endsAt` (Unix seconds); it may cancel one proposal.
+    event GuardianSet(address indexed account, uint48 endsAt);
+
+    /// @notice The guardian used its one right.
+    event GuardianCanceled(uint256 indexed proposalId, address indexed account);
+
+    /// @notice A ballot of a batch did not count; the others did. `reason` is the revert data.
+    event BallotRefused(uint256 indexed proposalId, address indexed voter, bytes reason);
 
     /// @notice A ballot without params cannot prove its weight; use castVoteWithReasonAndParams.
     error MeritProofRequired(address account);
@@ -26,15 +96,31 @@ interface ITenWingsGovernor is ISignedRequests {
     /// @notice No merit epoch is final at this time (Unix seconds): there are no weights to vote with.
     error NoFinalEpoch(uint256 timepoint);
 
-    /// @notice The quorum must be 1 to 10,000 basis points.
-    error InvalidQuorumBps(uint256 quorumBps);
+    /// @notice A proposal needs its sponsors' signatures: use proposeBySig.
+    error SponsorsRequired();
 
-    /// @notice A threshold by weight is not offered: proposing asks for membership, not for weight.
-    error ProposalThresholdUnsupported(uint256 proposalThreshold);
+    /// @notice `given` members signed; a proposal of this kind needs `needed`.
+    error TooFewSponsors(uint256 given, uint256 needed);
 
-    /// @notice Proposes for a member who signed
-    /// ProposalBySig(address proposer,uint256 proposalId,uint64 deadline); any relayer may call.
-    /// @param deadline Last second (Unix time) at which the signature is valid.
+    /// @notice Sponsors must come in ascending order of their accounts, so that none counts twice.
+    error SponsorsNotAscending(address previous, address account);
+
+    /// @notice The proposer must be among the sponsors.
+    error ProposerIsNoSponsor(address proposer);
+
+    /// @notice The description's last line but one must be "#article=" and a number of 1 to 3 digits.
+    error ArticleMissing();
+
+    /// @notice The charter has articles 1 to `numArticles`.
+    error UnknownArticle(uint256 article, uint256 numArticles);
+
+    /// @notice The term must end in the future, and within 366 days.
+    error InvalidTerm(uint48 endsAt);
+
+    /// @notice Proposes with the signatures of enough members, the proposer's among them; any relayer may call. Each signed
+    /// ProposalBySig(address proposer,uint256 proposalId,uint64 deadline).
+    /// @param deadline Last second (Unix time) at which the signatures are valid.
+    /// @param sponsors In ascending order of their accounts (ERC-1271 for contract wallets).
     function proposeBySig(
         address proposer,
         address[] calldata targets,
@@ -42,18 +128,48 @@ interface ITenWingsGovernor is ISignedRequests {
         bytes[] calldata calldatas,
         string calldata description,
         uint64 deadline,
-        bytes calldata signature
+        Sponsor[] calldata sponsors
     ) external returns (uint256 proposalId);
 
-    /// @notice Sets the quorum for proposals whose snapshot comes after this change. Only by a proposal.
-    function setQuorumBps(uint256 newQuorumBps) external;
+    /// @notice Counts relayed ballots; one that is refused (e.g. because it was counted before) leaves the others alone.
+    /// @return numCounted How many counted.
+    function castBallots(SignedBallot[] calldata ballots) external returns (uint256 numCounted);
 
-    /// @notice The quorum in basis points at `timepoint` (Unix seconds).
-    function quorumBps(uint256 timepoint) external view returns (uint256);
+    /// @notice Sets the kind of a function's calls. Only by a constitutional proposal. The governor, the timelock, the
+    /// charter and changes of roles stay constitutional whatever is set here.
+    function setKind(KindSetting calldata setting) external;
+
+    /// @notice Names a guardian until `endsAt` (Unix seconds) and gives it one cancellation. Only by a constitutional
+    /// proposal. The zero address: none.
+    function setGuardian(address account, uint48 endsAt) external;
+
+    /// @notice The kind that these calls have together.
+    function kindOf(address[] calldata targets, bytes[] calldata calldatas) external view returns (Kind);
+
+    /// @notice Weights counted so far.
+    function proposalVotes(uint256 proposalId)
+        external
+        view
+        returns (uint256 againstWeight, uint256 forWeight, uint256 abstainWeight);
+
+    /// @notice Members counted so far.
+    function proposalHeads(uint256 proposalId)
+        external
+        view
+        returns (uint256 againstHeads, uint256 forHeads, uint256 abstainHeads);
+
+    /// @notice What a proposal must reach. Reverts with NoFinalEpoch when no epoch is final at its snapshot.
+    function hurdles(uint256 proposalId) external view returns (Hurdles memory);
+
+    /// @notice The guardian, the end of its term (Unix seconds), and whether its one right is unused.
+    function guardian() external view returns (address account, uint48 endsAt, bool armed);
 
     /// @notice Where members are looked up.
     function members() external view returns (IMemberRegistry);
 
     /// @notice Where vote weights are proved.
     function epochs() external view returns (IMeritEpochs);
+
+    /// @notice Whose articles proposals serve.
+    function charter() external view returns (ICharter);
 }

@@ -31,6 +31,7 @@ SOURCES = {
     "RewardVault": "contracts/RewardVault.sol",
     "MeritEpochs": "contracts/MeritEpochs.sol",
     "TenWingsGovernor": "contracts/TenWingsGovernor.sol",
+    "Charter": "contracts/Charter.sol",
     "TimelockController": TIMELOCK,
 }
 """Each deployed contract and the file that it is compiled from."""

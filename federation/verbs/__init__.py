@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import typer
 
-from federation.verbs import codec, data, evaluate, model, network, provenance, sampling, text
+from federation.verbs import codec, data, evaluate, model, network, proposals, provenance, sampling, text
 
 
 def add_verbs(app: typer.Typer, run_app: typer.Typer) -> None:
     """Called by `node.cli.main` through the entry point."""
     network.add_verbs(app, run_app)
-    for nouns in (codec, data, evaluate, model, provenance, sampling, text):
+    for nouns in (codec, data, evaluate, model, proposals, provenance, sampling, text):
         nouns.add_verbs(app)

@@ -1,4 +1,4 @@
-"""Verbs of the network and its rounds: up, join, train, propose, audit, demo, run create."""
+"""Verbs of the network and its rounds: up, join, train, audit, demo, run create."""
 
 from __future__ import annotations
 
@@ -6,16 +6,15 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.markup import escape
 
-from node.cli import AsOption, RunOption, open_desk
+from node.cli import RunOption
 from node.console import HomeOption, JsonOption, Out, find_home, short, verb
 from node.errors import ConfigError
 
 
 def add_verbs(app: typer.Typer, run_app: typer.Typer) -> None:
     """Add this file's verbs to the command and to its group `run`."""
-    for command in (up, join, train, propose, audit, demo):
+    for command in (up, join, train, audit, demo):
         app.command()(command)
     run_app.command("create")(run_create)
 
@@ -125,30 +124,6 @@ def train(
 
     with watch(Out(as_json=as_json), rounds) as tell:
         train_rounds(find_home(home), run, rounds, tell=tell)
-
-
-@verb
-def propose(
-    settings: Annotated[list[str], typer.Argument(help="SECTION.NAME=VALUE of the run spec, e.g. inner.num_steps=16.")],
-    name: AsOption,
-    why: Annotated[str, typer.Option(help="Reason, public.")] = "",
-    run: RunOption = 1,
-    home: HomeOption = None,
-    as_json: JsonOption = False,
-) -> None:
-    """Propose a change of a run's spec; prints what it would change."""
-    from federation.proposals import propose_spec
-
-    proposed = propose_spec(open_desk(find_home(home), name), run, parse_settings(settings), why)
-    effect = "\n".join(escape(f"  {c.setting}: {c.before} -> {c.after}") for c in proposed.changes)
-    Out(as_json=as_json).result(
-        {
-            "proposal": str(proposed.proposal_id),
-            "spec": proposed.spec_cid,
-            "changes": {c.setting: [c.before, c.after] for c in proposed.changes},
-        },
-        f"proposal {proposed.proposal_id}\n{effect}",
-    )
 
 
 @verb

@@ -5,16 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from node.abi_codec import snake_case
 from node.chain_records import bounds_from, data_from, spec_params_from
 from node.deployment import DeploySettings
 from node.errors import NoRewards
+from node.local_ledger.charter import Charter
 from node.local_ledger.epochs import MeritEpochs
 from node.local_ledger.governor import Executable, Governor
 from node.local_ledger.registries import ArtifactRegistry, MemberRegistry
+from node.local_ledger.rules import struct_of
 from node.local_ledger.runs import TrainingRuns
 from node.local_ledger.vault import NOBODY, RewardToken, RewardVault
 from node.local_ledger.world import Tx, World
-from node.records import Address
+from node.records import Address, GovernorRules, MeritBounds
 
 
 class Contracts:
@@ -26,7 +29,8 @@ class Contracts:
         self.runs = TrainingRuns(world, settings, self.members, self.artifacts)
         self._money = None if settings.zero_token else _Money(world, settings, self.runs, self.members)
         self.epochs = MeritEpochs(world, settings, self.members, self.runs)
-        self.governor = Governor(world, settings, self.members, self.epochs)
+        self.charter = Charter(world, settings)
+        self.governor = Governor(world, settings, self.members, self.epochs, self.charter)
 
     @property
     def pays_rewards(self) -> bool:
@@ -57,11 +61,13 @@ class Contracts:
         if self.pays_rewards:
             supply = settings.reward_supply_wei
             tx.emit("RewardToken", "Transfer", from_=NOBODY, to=settings.token_holder, value=supply)
-        tx.emit("TenWingsGovernor", "QuorumBpsSet", oldQuorumBps=0, newQuorumBps=settings.quorum_bps)
+        tx.emit("MeritEpochs", "MeritBoundsSet", bounds=struct_of(settings.merit_bounds))
+        self.charter.announce(tx)
+        tx.emit("TenWingsGovernor", "RulesSet", rules=struct_of(settings.rules))
 
     def governed(self) -> Mapping[tuple[str, str], Executable]:
         """By contract and function, what a proposal can change here."""
-        registries: list[Any] = [self.members, self.artifacts, self.runs]
+        registries: list[Any] = [self.members, self.artifacts, self.runs, self.epochs]
         if self.pays_rewards:
             registries.append(self.vault)
         grants = {(r.NAME, "grantRole"): _role_call(r.roles.grant) for r in registries}
@@ -73,10 +79,21 @@ class Contracts:
             **(_of_vault(self.vault) if self.pays_rewards else {}),
             ("MemberRegistry", "setActive"): lambda tx, a: self.members.set_active(tx, a["memberId"], a["active"]),
             ("ArtifactRegistry", "setLicence"): lambda tx, a: self.artifacts.set_licence(tx, *a.values()),
-            ("TenWingsGovernor", "setQuorumBps"): lambda tx, a: self.governor.set_quorum_bps(tx, *a.values()),
-            ("TenWingsGovernor", "setVotingDelay"): lambda tx, a: self.governor.set_voting_delay(tx, *a.values()),
-            ("TenWingsGovernor", "setVotingPeriod"): lambda tx, a: self.governor.set_voting_period(tx, *a.values()),
+            ("MeritEpochs", "setBounds"): lambda tx, a: self.epochs.set_bounds(
+                tx, MeritBounds(**_plain(a["newBounds"]))
+            ),
+            ("Charter", "setCharter"): lambda tx, a: self.charter.set(tx, *a.values()),
+            ("TenWingsGovernor", "setRules"): lambda tx, a: self.governor.set_rules(
+                tx, GovernorRules(**_plain(a["newRules"]))
+            ),
+            ("TenWingsGovernor", "setKind"): lambda tx, a: self.governor.kinds.set(tx, *a["setting"].values()),
+            ("TenWingsGovernor", "setGuardian"): lambda tx, a: self.governor.guardian.set(tx, *a.values()),
         }
+
+
+def _plain(struct: Mapping[str, Any]) -> dict[str, Any]:
+    """A struct's fields under our records' names."""
+    return {snake_case(name): value for name, value in struct.items()}
 
 
 class _Money:

@@ -8,11 +8,16 @@ from node import cid as cids
 from node.deployment import DeploySettings
 from node.errors import LedgerRefused
 from node.local_ledger.quorum import require_quorum
-from node.local_ledger.registries import MemberRegistry
+from node.local_ledger.registries import GOVERNANCE_ROLE, MemberRegistry
+from node.local_ledger.rules import struct_of
 from node.local_ledger.runs import TrainingRuns
-from node.local_ledger.world import Tx, World
+from node.local_ledger.world import Roles, Tx, World
 from node.merkle import merit_leaf_hash, verify
-from node.records import EpochCommit, MeritLeaf
+from node.records import EpochCommit, MeritBounds, MeritLeaf
+
+_BPS = 10_000
+_MAX_GROWTH_BPS = 100_000
+_MAX_TOTAL = 2**56 - 1
 
 
 class MeritEpochs:
@@ -27,6 +32,10 @@ class MeritEpochs:
         self._finality_seconds = settings.epoch_finality_seconds
         self._members = members
         self._runs = runs
+        self.bounds = settings.merit_bounds
+        timelock = world.addresses["TimelockController"]
+        self.roles = Roles(self.NAME, timelock)
+        self.roles.hold(GOVERNANCE_ROLE, timelock)
         self._epochs: list[EpochCommit] = []
         self._final_at: list[int] = []
 
@@ -80,7 +89,26 @@ class MeritEpochs:
             raise LedgerRefused("WrongEpoch", {"epoch": commit.epoch, "expected": expected})
         if commit.count == 0:
             raise LedgerRefused("EmptyEpoch", {"epoch": commit.epoch})
-        if commit.max_weight > commit.total_weight:
-            values = {"maxWeight": commit.max_weight, "totalWeight": commit.total_weight}
-            raise LedgerRefused("InvalidWeights", values)
+        self._require_bounded(commit)
         self._runs.require_final(tx, commit.run_id, commit.upto_round)
+
+    def set_bounds(self, tx: Tx, bounds: MeritBounds) -> None:
+        """For later epochs."""
+        self.roles.require(GOVERNANCE_ROLE, tx.sender)
+        share, growth = bounds.max_share_bps, bounds.max_growth_bps
+        if not (1 <= share <= _BPS <= growth <= _MAX_GROWTH_BPS):
+            raise LedgerRefused("InvalidBounds", {"maxShareBps": share, "maxGrowthBps": growth})
+        self.bounds = bounds
+        tx.emit(self.NAME, "MeritBoundsSet", bounds=struct_of(bounds))
+
+    def _require_bounded(self, commit: EpochCommit) -> None:
+        most, total, count = commit.max_weight, commit.total_weight, commit.count
+        weights = {"maxWeight": most, "totalWeight": total}
+        if most > total or total > _MAX_TOTAL:
+            raise LedgerRefused("InvalidWeights", weights)
+        if most * _BPS > total * self.bounds.max_share_bps and most * count > total * 2:
+            raise LedgerRefused("ShareAboveCap", {**weights, "count": count})
+        if count > (num_members := len(self._members.all())):
+            raise LedgerRefused("MoreLeavesThanMembers", {"count": count, "numMembers": num_members})
+        if self._epochs and total > (limit := self._epochs[-1].total_weight * self.bounds.max_growth_bps // _BPS):
+            raise LedgerRefused("GrowthAboveCap", {"totalWeight": total, "limit": limit})

@@ -22,14 +22,19 @@ from node.records import (
     Artifact,
     Ballot,
     Block,
+    CharterState,
     Cid,
     ContributionLeaf,
     Domain,
     EpochCommit,
     Event,
+    GovernorRules,
+    GuardianState,
     JoinRequest,
     Member,
+    MeritBounds,
     Proposal,
+    ProposalKind,
     ProposalStatement,
     Registration,
     RoundCommit,
@@ -37,6 +42,7 @@ from node.records import (
     RunParams,
     RunState,
     SpecParams,
+    Sponsor,
 )
 
 DEFAULT_CHAIN_ID = 31337
@@ -246,6 +252,9 @@ class LocalLedger:
         now = self._chain.world.now()
         return self._contracts.epochs.final_at(now if timepoint is None else timepoint)
 
+    def merit_bounds(self) -> MeritBounds:
+        return self._contracts.epochs.bounds
+
     # governance
 
     def set_spec_action(self, run_id: int, spec_cid: Cid, params: SpecParams | None = None) -> Action:
@@ -255,21 +264,37 @@ class LocalLedger:
     def describe_action(self, action: Action) -> Mapping[str, Any]:
         return governance.describe_action(self._chain.world.addresses, action)
 
+    def rules(self) -> GovernorRules:
+        return self._contracts.governor.rules()
+
+    def charter(self) -> CharterState:
+        return self._contracts.charter.state
+
+    def guardian(self) -> GuardianState | None:
+        return self._contracts.governor.guardian.state
+
+    def kind_of(self, actions: Sequence[Action]) -> ProposalKind:
+        return self._contracts.governor.kinds.kind_of(actions)
+
     def proposal_id(self, actions: Sequence[Action], description: str) -> int:
-        return governance.proposal_id(actions, description)
+        return self._contracts.governor.kinds.proposal_id(actions, description)
 
     def propose(
-        self, statement: ProposalStatement, actions: Sequence[Action], description: str, signature: bytes
+        self, statement: ProposalStatement, actions: Sequence[Action], description: str, sponsors: Sequence[Sponsor]
     ) -> int:
-        args = (statement, tuple(actions), description, signature)
+        args = (statement, tuple(actions), description, tuple(sponsors))
         return self._write("propose", args, lambda tx: self._contracts.governor.propose(tx, *args))[0]
-
-    def ballot_nonce(self, account: Address) -> int:
-        return self._contracts.governor.nonce(account)
 
     def cast_ballot(self, ballot: Ballot, signature: bytes) -> int:
         args = (ballot, signature)
         return self._write("cast_ballot", args, lambda tx: self._contracts.governor.cast_ballot(tx, *args))[0]
+
+    def cast_ballots(self, ballots: Sequence[tuple[Ballot, bytes]]) -> int:
+        args = (tuple(ballots),)
+        return self._write("cast_ballots", args, lambda tx: self._contracts.governor.cast_ballots(tx, *args))[0]
+
+    def cancel(self, proposal_id: int) -> bytes:
+        return self._write("cancel", (proposal_id,), lambda tx: self._contracts.governor.cancel(tx, proposal_id))[1]
 
     def proposal(self, proposal_id: int) -> Proposal:
         return self._contracts.governor.get(proposal_id)

@@ -67,6 +67,7 @@ def house(operator, relayer):
         vault=found["RewardVault"],
         epochs=found["MeritEpochs"],
         timelock=found["TimelockController"],
+        charter=found["Charter"],
         governor=found["TenWingsGovernor"],
         operator=operator,
         relayer=relayer,

@@ -16,6 +16,7 @@ from eth_utils import keccak
 
 from node import cid
 from node.deployment import DOMAIN_NAMES
+from node.governance import describe
 from node.identity import Identity
 from node.merkle import Tree, contribution_leaf_hash, merit_leaf_hash
 from node.records import (
@@ -57,11 +58,13 @@ class Plan:
     target: str
     calldata: bytes
     words: str
+    sponsors: tuple[Identity, ...] = ()
+    """Who signs besides the proposer."""
 
     @property
     def description(self) -> str:
-        """The words, and the suffix that ties the proposal to its proposer."""
-        return f"{self.words} #proposer={self.proposer.address.lower()}"
+        """The words, and the two lines that name an article and the proposer."""
+        return describe(self.words, self.proposer.address, 1)
 
     @property
     def arguments(self) -> tuple[list[str], list[int], list[bytes]]:
@@ -85,6 +88,7 @@ class House:
     vault: Any
     epochs: Any
     timelock: Any
+    charter: Any
     governor: Any
     operator: Identity
     relayer: Any
@@ -202,7 +206,7 @@ class House:
 
     def proposal_id(self, plan: Plan) -> int:
         """The id that the governor gives to a plan."""
-        return self.governor.hashProposal(*plan.stored)
+        return self.governor.getProposalId(*plan.stored)
 
     def propose(self, plan: Plan) -> Any:
         """A relayed proposal; returns the transaction."""
@@ -214,7 +218,10 @@ class House:
             *plan.arguments,
             plan.description,
             statement.deadline,
-            self.signed(plan.proposer, "TenWingsGovernor", statement),
+            [
+                (sponsor.address, self.signed(sponsor, "TenWingsGovernor", statement))
+                for sponsor in in_order([plan.proposer, *plan.sponsors])
+            ],
             {"from": self.relayer},
         )
 
@@ -226,7 +233,6 @@ class House:
             proposal_id=proposal_id,
             support=support,
             voter=voter.address,
-            nonce=self.governor.nonces(voter.address),
             reason="",
             params=encode(
                 ["uint256", "uint256", "uint256", "bytes32[]"], [leaf.member_id, leaf.merit, leaf.weight, proof]
@@ -274,9 +280,9 @@ def later(seconds: int) -> None:
     chain.mine()
 
 
-def in_order(evaluators: list[Identity]) -> list[Identity]:
-    """The evaluators as the contracts want their signatures: ascending by address."""
-    return sorted(evaluators, key=lambda evaluator: int(evaluator.address, 16))
+def in_order(signers: list[Identity]) -> list[Identity]:
+    """As the contracts want signatures: ascending by address."""
+    return sorted(signers, key=lambda signer: int(signer.address, 16))
 
 
 def contribution(

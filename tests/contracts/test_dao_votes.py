@@ -55,8 +55,9 @@ def test_python_and_solidity_hash_merit_alike(house, merited):
 
 def test_members_change_the_spec_without_paying_gas(house, plan, open_vote, merited, run_id, trainers):
     house.vote(trainers[0], open_vote, Support.FOR, merited.leaves[0], merited.proofs[0])
-    house.vote(trainers[1], open_vote, Support.AGAINST, merited.leaves[1], merited.proofs[1])
-    assert house.governor.proposalVotes(open_vote) == (40, 60, 0)
+    house.vote(trainers[1], open_vote, Support.ABSTAIN, merited.leaves[1], merited.proofs[1])
+    assert house.governor.proposalVotes(open_vote) == (0, 60, 40)
+    assert house.governor.proposalHeads(open_vote) == (0, 1, 1)
     later(VOTING_PERIOD)
     house.queue(plan)
     later(TIMELOCK_DELAY)
@@ -80,6 +81,55 @@ def test_a_proposal_is_executed_once(house, plan, passed):
     house.execute(plan)
     with refused("GovernorUnexpectedProposalState"):
         house.execute(plan)
+
+
+def test_a_third_of_the_weight_stops_a_routine_proposal(house, open_vote, merited, trainers):
+    house.vote(trainers[0], open_vote, Support.FOR, merited.leaves[0], merited.proofs[0])
+    house.vote(trainers[1], open_vote, Support.AGAINST, merited.leaves[1], merited.proofs[1])
+    later(VOTING_PERIOD)
+    assert house.governor.state(open_vote) == ProposalState.DEFEATED
+
+
+@pytest.fixture
+def new_charter(house, merited, trainers, evaluators):
+    """A constitutional proposal with three sponsors, open to votes."""
+    calldata = bytes.fromhex(house.charter.setCharter.encode_input(cid.to_bytes(cid.of(b"a charter")), 3)[2:])
+    plan = Plan(
+        proposer=trainers[0],
+        target=house.charter.address,
+        calldata=calldata,
+        words="Say it in three articles",
+        sponsors=(trainers[1], evaluators[0]),
+    )
+    house.propose(plan)
+    later(VOTING_DELAY + 1)
+    return plan
+
+
+def test_both_houses_replace_the_charter(house, new_charter, merited, trainers):
+    number = house.proposal_id(new_charter)
+    for trainer, leaf, proof in zip(trainers, merited.leaves, merited.proofs, strict=True):
+        house.vote(trainer, number, Support.FOR, leaf, proof)
+    later(VOTING_PERIOD)
+    house.queue(new_charter)
+    later(TIMELOCK_DELAY)
+    house.execute(new_charter)
+    assert house.charter.text() == ("0x" + cid.digest(cid.of(b"a charter")).hex(), 2)
+    assert house.charter.numArticles() == 3
+
+
+def test_weight_without_heads_does_not_replace_the_charter(house, new_charter, merited, trainers):
+    number = house.proposal_id(new_charter)
+    house.vote(trainers[0], number, Support.FOR, merited.leaves[0], merited.proofs[0])
+    house.vote(trainers[1], number, Support.AGAINST, merited.leaves[1], merited.proofs[1])
+    later(VOTING_PERIOD)
+    assert house.governor.state(number) == ProposalState.DEFEATED
+
+
+def test_too_few_sponsors_cannot_propose_another_charter(house, new_charter):
+    alone = replace(new_charter, words="Again", sponsors=())
+    with refused("TooFewSponsors", 1, 3):
+        house.propose(alone)
 
 
 def test_the_smaller_weight_does_not_win(house, open_vote, merited, trainers):

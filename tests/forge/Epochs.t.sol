@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
+import {IAccessControl} from "@openzeppelin/contracts/access/IAccessControl.sol";
+
 import {Trees} from "./Trees.sol";
 import {World} from "./World.sol";
 import {ICids} from "contracts/interfaces/ICids.sol";
@@ -63,6 +65,69 @@ contract EpochsTest is World {
         IMeritEpochs.EpochCommit memory c = nextEpoch();
         c.maxWeight = uint128(between(most, 101, type(uint128).max));
         _expectRefused(c, abi.encodeWithSelector(IMeritEpochs.InvalidWeights.selector, c.maxWeight, 100));
+    }
+
+    function test_a_sum_beyond_the_governors_tally_is_refused() public {
+        IMeritEpochs.EpochCommit memory c = nextEpoch();
+        c.totalWeight = uint128(2 ** 56);
+        _expectRefused(c, abi.encodeWithSelector(IMeritEpochs.InvalidWeights.selector, 50, 2 ** 56));
+    }
+
+    // One member may weigh half of all, or twice an equal share where so few cannot keep that; the sum may double.
+
+    function test_no_member_weighs_more_than_the_cap() public {
+        IMeritEpochs.EpochCommit memory c = nextEpoch();
+        (c.totalWeight, c.maxWeight, c.count) = (100, 51, 4);
+        _expectRefused(c, abi.encodeWithSelector(IMeritEpochs.ShareAboveCap.selector, 51, 100, 4));
+    }
+
+    function test_twice_an_equal_share_is_allowed_to_so_few_that_the_cap_cannot_hold() public {
+        IMeritEpochs.EpochCommit memory c = nextEpoch();
+        (c.totalWeight, c.maxWeight, c.count) = (100, 66, 3); // two thirds
+        epochs.commitEpoch(c, cosign(epochDigest(c), K));
+    }
+
+    function test_even_few_are_not_ruled_by_one() public {
+        IMeritEpochs.EpochCommit memory c = nextEpoch();
+        (c.totalWeight, c.maxWeight, c.count) = (100, 67, 3);
+        _expectRefused(c, abi.encodeWithSelector(IMeritEpochs.ShareAboveCap.selector, 67, 100, 3));
+    }
+
+    function test_a_sum_that_more_than_doubles_is_refused() public {
+        commitEpoch();
+        IMeritEpochs.EpochCommit memory c = nextEpoch();
+        c.totalWeight = 201;
+        _expectRefused(c, abi.encodeWithSelector(IMeritEpochs.GrowthAboveCap.selector, 201, 200));
+        c.totalWeight = 200;
+        epochs.commitEpoch(c, cosign(epochDigest(c), K));
+    }
+
+    function _setBounds(uint16 share, uint32 growth) private {
+        vm.prank(address(timelock));
+        epochs.setBounds(IMeritEpochs.Bounds(share, growth));
+    }
+
+    function test_governance_sets_the_bounds() public {
+        _setBounds(4900, 10_000);
+        IMeritEpochs.EpochCommit memory c = nextEpoch();
+        c.count = 5; // 50 of 100: above 49 %, and above twice an equal share
+        _expectRefused(c, abi.encodeWithSelector(IMeritEpochs.ShareAboveCap.selector, 50, 100, 5));
+    }
+
+    function test_nobody_else_sets_the_bounds() public {
+        bytes32 role = epochs.GOVERNANCE_ROLE();
+        vm.expectRevert(abi.encodeWithSelector(IAccessControl.AccessControlUnauthorizedAccount.selector, ADMIN, role));
+        vm.prank(ADMIN);
+        epochs.setBounds(IMeritEpochs.Bounds(1, 10_000));
+    }
+
+    function test_bounds_that_bind_nothing_or_everything_are_refused() public {
+        uint16[4] memory shares = [uint16(0), 10_001, 5000, 5000];
+        uint32[4] memory growths = [uint32(20_000), 20_000, 9999, 100_001];
+        for (uint256 i = 0; i < 4; ++i) {
+            vm.expectRevert(abi.encodeWithSelector(IMeritEpochs.InvalidBounds.selector, shares[i], growths[i]));
+            _setBounds(shares[i], growths[i]);
+        }
     }
 
     function test_an_epoch_without_leaves_is_refused() public {

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
-import {Strings} from "@openzeppelin/contracts/utils/Strings.sol";
-
 import {Trees} from "./Trees.sol";
+import {Votes} from "./Votes.sol";
 import {World} from "./World.sol";
 import {IRewardVault} from "contracts/interfaces/IRewardVault.sol";
 import {IRunGovernance} from "contracts/interfaces/IRunGovernance.sol";
@@ -202,28 +201,17 @@ contract RewardsHandler is World {
 }
 
 /// @title A world with one open vote, and ballots at random: true, repeated, forged, of every kind of support.
-contract VotesHandler is World {
+contract VotesHandler is Votes {
     uint256 public proposalId;
     mapping(uint256 trainerIndex => uint256) public ballots;
 
     function setUp() public override {
         super.setUp();
         earnMerit();
-        address[] memory targets = new address[](1);
-        targets[0] = address(runs);
-        bytes[] memory calldatas = new bytes[](1);
-        calldatas[0] = abi.encodeCall(IRunGovernance.setSpec, (RUN, cid(keccak256("spec 2")), specParams()));
-        vm.prank(trainer(0));
-        proposalId = governor.propose(
-            targets,
-            new uint256[](1),
-            calldatas,
-            string.concat("#proposer=", Strings.toHexString(trainer(0)))
-        );
-        vm.warp(block.timestamp + VOTING_DELAY + 1);
+        proposalId = proposeAndOpen(standard());
     }
 
-    function vote(uint256 i, uint8 support) external {
+    function castOne(uint256 i, uint8 support) external {
         i %= 3;
         bytes memory params = ballot(1, i);
         vm.prank(trainer(i));
@@ -242,6 +230,11 @@ contract VotesHandler is World {
 
     function tally() external view returns (uint256) {
         (uint256 against, uint256 inFavour, uint256 abstain) = governor.proposalVotes(proposalId);
+        return against + inFavour + abstain;
+    }
+
+    function heads() external view returns (uint256) {
+        (uint256 against, uint256 inFavour, uint256 abstain) = governor.proposalHeads(proposalId);
         return against + inFavour + abstain;
     }
 
@@ -339,13 +332,18 @@ contract VotesInvariants {
     function targetSelectors() public view returns (FuzzSelector[] memory targets) {
         targets = new FuzzSelector[](1);
         bytes4[] memory selectors = new bytes4[](2);
-        selectors[0] = _world.vote.selector;
+        selectors[0] = _world.castOne.selector;
         selectors[1] = _world.forge.selector;
         targets[0] = FuzzSelector(address(_world), selectors);
     }
 
     function invariant_each_member_votes_once_with_its_own_weight() public view {
-        for (uint256 i = 0; i < 3; ++i) require(_world.ballots(i) <= 1, "a member voted twice");
+        uint256 ballots = 0;
+        for (uint256 i = 0; i < 3; ++i) {
+            require(_world.ballots(i) <= 1, "a member voted twice");
+            ballots += _world.ballots(i);
+        }
+        require(_world.heads() == ballots, "the heads differ from the ballots");
         require(_world.tally() == _world.weightOfVoters(), "the tally differs from the voters' weights");
         require(_world.tally() <= 100, "the tally exceeds the epoch's weight");
     }

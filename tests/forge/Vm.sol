@@ -15,9 +15,11 @@ interface Vm {
     function assume(bool condition) external pure;
     function chainId(uint256 newChainId) external;
     function deployCode(string calldata artifact, bytes calldata arguments) external returns (address);
+    function etch(address target, bytes calldata code) external;
     function envOr(string calldata name, bool defaultValue) external view returns (bool);
     function expectRevert() external;
     function expectRevert(bytes calldata revertData) external;
+    function expectRevert(bytes4 selector) external;
     function expectPartialRevert(bytes4 selector) external;
     function lastCallGas() external view returns (Gas memory);
     function prank(address sender) external;

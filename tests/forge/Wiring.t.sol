@@ -14,6 +14,7 @@ contract WiringTest is World {
         same(address(epochs.trainingRuns()), address(runs));
         same(address(governor.members()), address(members));
         same(address(governor.epochs()), address(epochs));
+        same(address(governor.charter()), address(charter));
         same(governor.timelock(), address(timelock));
     }
 
@@ -23,6 +24,12 @@ contract WiringTest is World {
         same(governor.votingPeriod(), VOTING_PERIOD);
         same(governor.proposalThreshold(), 0);
         same(timelock.getMinDelay(), TIMELOCK_DELAY);
+        same(epochs.bounds().maxShareBps, 5000);
+        same(epochs.bounds().maxGrowthBps, 20_000);
+        (address guardian, uint48 endsAt, bool armed) = governor.guardian();
+        same(guardian, GUARDIAN);
+        same(endsAt, START + GUARDIAN_TERM);
+        holds(armed, "the first guardian is armed");
         same(token.totalSupply(), 1_000_000e18);
         same(runs.quorumOf(RUN), K);
         same(runs.run(RUN).rewardCap, REWARD_CAP);

@@ -6,6 +6,7 @@ import {TimelockController} from "@openzeppelin/contracts/governance/TimelockCon
 import {Check} from "./Check.sol";
 import {Trees} from "./Trees.sol";
 import {ArtifactRegistry} from "contracts/ArtifactRegistry.sol";
+import {Charter} from "contracts/Charter.sol";
 import {MemberRegistry} from "contracts/MemberRegistry.sol";
 import {MeritEpochs} from "contracts/MeritEpochs.sol";
 import {RewardToken} from "contracts/RewardToken.sol";
@@ -13,10 +14,12 @@ import {RewardVault} from "contracts/RewardVault.sol";
 import {TenWingsGovernor} from "contracts/TenWingsGovernor.sol";
 import {TrainingRuns} from "contracts/TrainingRuns.sol";
 import {IArtifactRegistry} from "contracts/interfaces/IArtifactRegistry.sol";
+import {IGovernorRules} from "contracts/interfaces/IGovernorRules.sol";
 import {IMemberRegistry} from "contracts/interfaces/IMemberRegistry.sol";
 import {IMeritEpochs} from "contracts/interfaces/IMeritEpochs.sol";
 import {IRewardVault} from "contracts/interfaces/IRewardVault.sol";
 import {IRunGovernance} from "contracts/interfaces/IRunGovernance.sol";
+import {ITenWingsGovernor} from "contracts/interfaces/ITenWingsGovernor.sol";
 import {ITrainingRuns} from "contracts/interfaces/ITrainingRuns.sol";
 
 /// @title A deployed Ten Wings with a cast: three trainers, four evaluators (K = 3), one open and funded run.
@@ -29,9 +32,11 @@ abstract contract World is Check {
     uint8 internal constant CURATOR = 4;
     uint32 internal constant DISPUTE_WINDOW = 1 days;
     uint32 internal constant FINALITY_DELAY = 2 days;
-    uint48 internal constant VOTING_DELAY = 1 hours;
+    uint32 internal constant VOTING_DELAY = 1 hours;
     uint32 internal constant VOTING_PERIOD = 3 days;
     uint256 internal constant TIMELOCK_DELAY = 1 days;
+    uint256 internal constant GUARDIAN_TERM = 90 days;
+    uint16 internal constant NUM_ARTICLES = 7;
     uint8 internal constant K = 3;
     uint96 internal constant REWARD_CAP = 1000e18;
     uint256 internal constant BUDGET = 10_000e18;
@@ -43,6 +48,7 @@ abstract contract World is Check {
     address internal immutable COORDINATOR = address(0xC0);
     address internal immutable RELAYER = address(0x5E1A7);
     address internal immutable INCIDENTS = address(0x1C1D);
+    address internal immutable GUARDIAN = address(0x60A8D);
 
     MemberRegistry internal members;
     ArtifactRegistry internal artifacts;
@@ -51,6 +57,7 @@ abstract contract World is Check {
     RewardVault internal vault;
     MeritEpochs internal epochs;
     TimelockController internal timelock;
+    Charter internal charter;
     TenWingsGovernor internal governor;
 
     uint256[3] internal trainerKeys = [uint256(0x7A1), 0x7A2, 0x7A3];
@@ -312,22 +319,56 @@ abstract contract World is Check {
         runs = TrainingRuns(vm.deployCode("TrainingRuns.sol", abi.encode(members, artifacts, bounds(), ADMIN)));
         token = RewardToken(vm.deployCode("RewardToken.sol", abi.encode(ADMIN, 1_000_000e18)));
         vault = RewardVault(vm.deployCode("RewardVault.sol", abi.encode(token, runs, ADMIN)));
-        epochs = MeritEpochs(vm.deployCode("MeritEpochs.sol", abi.encode(members, runs, FINALITY_DELAY)));
-        address[] memory anyone = new address[](1);
+        epochs = MeritEpochs(
+            vm.deployCode("MeritEpochs.sol", abi.encode(members, runs, FINALITY_DELAY, meritBounds(), ADMIN))
+        );
         timelock = TimelockController(
             payable(
                 vm.deployCode(
-                    "TimelockController.sol", abi.encode(TIMELOCK_DELAY, new address[](0), anyone, ADMIN)
+                    "TimelockController.sol", abi.encode(TIMELOCK_DELAY, new address[](0), new address[](0), ADMIN)
                 )
             )
+        );
+        charter = Charter(
+            vm.deployCode("Charter.sol", abi.encode(timelock, cid(keccak256("charter")), NUM_ARTICLES))
         );
         governor = TenWingsGovernor(
             payable(
                 vm.deployCode(
                     "TenWingsGovernor.sol",
-                    abi.encode(members, epochs, timelock, VOTING_DELAY, VOTING_PERIOD, uint256(2000))
+                    abi.encode(
+                        members, epochs, charter, timelock, rules(), kinds(), GUARDIAN, uint48(START + GUARDIAN_TERM)
+                    )
                 )
             )
+        );
+    }
+
+    /// @dev One member may weigh half of all; the sum may double.
+    function meritBounds() internal pure returns (IMeritEpochs.Bounds memory) {
+        return IMeritEpochs.Bounds({maxShareBps: 5000, maxGrowthBps: 20_000});
+    }
+
+    function rules() internal pure returns (IGovernorRules.Rules memory) {
+        return IGovernorRules.Rules({
+            votingDelaySeconds: VOTING_DELAY,
+            votingPeriodSeconds: VOTING_PERIOD,
+            quorumBps: 2000,
+            constitutionalQuorumBps: 4000,
+            majorityBps: 6667,
+            headsQuorumBps: 5000,
+            vetoBps: 3334,
+            routineSponsors: 1,
+            standardSponsors: 1,
+            constitutionalSponsors: 2
+        });
+    }
+
+    /// @dev A new spec is routine; what no table names is standard.
+    function kinds() internal view returns (ITenWingsGovernor.KindSetting[] memory settings) {
+        settings = new ITenWingsGovernor.KindSetting[](1);
+        settings[0] = ITenWingsGovernor.KindSetting(
+            address(runs), IRunGovernance.setSpec.selector, ITenWingsGovernor.Kind.Routine
         );
     }
 
@@ -337,9 +378,11 @@ abstract contract World is Check {
         _grantOn(address(members), governance, address(timelock));
         _grantOn(address(artifacts), governance, address(timelock));
         _grantOn(address(runs), governance, address(timelock));
+        _grantOn(address(epochs), governance, address(timelock));
         _grantOn(address(runs), runs.CURATOR_ROLE(), COORDINATOR);
         _grantOn(address(timelock), timelock.PROPOSER_ROLE(), address(governor));
         _grantOn(address(timelock), timelock.CANCELLER_ROLE(), address(governor));
+        _grantOn(address(timelock), timelock.EXECUTOR_ROLE(), address(governor));
     }
 
     function _grantOn(address target, bytes32 role, address account) internal {

@@ -146,7 +146,6 @@ def test_a_ballot_goes_through_the_relay_onto_the_chain_and_the_page(served: Ser
         "proposal_id": str(ballot.proposal_id),
         "support": 1,
         "voter": ballot.voter,
-        "nonce": ballot.nonce,
         "reason": ballot.reason,
         "params": "0x" + ballot.params.hex(),
         "signature": "0x" + signature.hex(),

@@ -8,7 +8,7 @@ from node.folder_store import MemoryStore
 from node.identity import Identity
 from node.local_ledger import LocalLedger
 from node.membership import MemberDesk
-from node.records import Action, Ballot, ContributionLeaf, JoinRequest, ProposalStatement, Registration
+from node.records import Action, Ballot, ContributionLeaf, JoinRequest, ProposalStatement, Registration, Sponsor
 
 
 class LedgerRelay:
@@ -24,9 +24,9 @@ class LedgerRelay:
         return self.ledger.register_artifact(registration, signature)
 
     def propose(
-        self, statement: ProposalStatement, actions: Sequence[Action], description: str, signature: bytes
+        self, statement: ProposalStatement, actions: Sequence[Action], description: str, sponsors: Sequence[Sponsor]
     ) -> int:
-        return self.ledger.propose(statement, actions, description, signature)
+        return self.ledger.propose(statement, actions, description, sponsors)
 
     def cast_ballot(self, ballot: Ballot, signature: bytes) -> int:
         return self.ledger.cast_ballot(ballot, signature)

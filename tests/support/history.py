@@ -35,6 +35,7 @@ from node.records import (
     ShardEntry,
     SheetStatement,
     SpecParams,
+    Sponsor,
     Support,
     Voucher,
     canonical_json,
@@ -89,6 +90,8 @@ SETTINGS = DeploySettings(
     voting_delay_seconds=60,
     voting_period_seconds=HOUR,
     timelock_delay_seconds=60,
+    standard_sponsors=1,
+    constitutional_sponsors=1,
 )
 
 
@@ -311,17 +314,18 @@ class History:
         """Bob proposes another spec."""
         cid = self.store.put(canonical_json(PROPOSED_SPEC))
         self.actions = (self.ledger.set_spec_action(1, cid),)
-        statement, description, signature = self.proposal_messages("bob", text)
-        self.proposal_id = self.ledger.propose(statement, self.actions, description, signature)
+        statement, description, sponsors = self.proposal_messages("bob", text)
+        self.proposal_id = self.ledger.propose(statement, self.actions, description, sponsors)
         return self.proposal_id
 
-    def proposal_messages(self, name: str, text: str) -> tuple[ProposalStatement, str, bytes]:
-        """A proposer's statement over the current actions, the whole description, and the signature."""
+    def proposal_messages(self, name: str, text: str) -> tuple[ProposalStatement, str, list[Sponsor]]:
+        """A proposer's statement over the current actions, the whole description, and the proposer's signature."""
         proposer = self.people[name]
-        description = describe(text, proposer.address)
+        description = describe(text, proposer.address, 1)
         number = self.ledger.proposal_id(self.actions, description)
         statement = ProposalStatement(proposer=proposer.address, proposal_id=number, deadline=self.deadline)
-        return statement, description, sign(proposer, self.ledger.domain("TenWingsGovernor"), statement)
+        signature = sign(proposer, self.ledger.domain("TenWingsGovernor"), statement)
+        return statement, description, [Sponsor(account=proposer.address, signature=signature)]
 
     def vote(self, name: str, support: Support, reason: str = "") -> int:
         """A member votes with its proved weight."""
@@ -338,7 +342,6 @@ class History:
             proposal_id=self.proposal_id,
             support=support,
             voter=voter.address,
-            nonce=self.ledger.ballot_nonce(voter.address),
             reason=reason,
             params=ballot_params(*found),
         )

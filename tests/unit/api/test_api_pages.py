@@ -24,6 +24,7 @@ PAGES = (
     "/runs/1/checkpoints",
     "/proposals",
     "/proposals/{proposal}",
+    "/charter",
     "/members",
     "/artifacts",
 )
@@ -88,7 +89,7 @@ def test_the_first_screen_shows_head_last_round_open_votes_top_contributions_and
     assert "Round 2 final" in text
     assert "Take longer rounds" in text
     assert "For 30 Against 20 Abstain 0" in text
-    assert "Quorum reached: 30 of 20" in text
+    assert "Not vetoed: 20 of 34 against" in text
     assert text.index("alice") < text.index("bob") < text.index("carol") < text.index("dora")
     assert "0 (start) 1.2346 1 1.1991 2 1.1663" in text
 
@@ -269,8 +270,8 @@ def test_a_proposal_of_arbitrary_calls_is_shown_as_what_it_is() -> None:
         Action(target=runs, calldata=bytes.fromhex("deadbeef")),
         Action(target=runs, calldata=set_spec.replace(b"\x01\x55\x12\x20", b"\x09\x09\x09\x09")),
     )
-    statement, description, signature = history.proposal_messages("bob", "Something else")
-    number = history.ledger.propose(statement, history.actions, description, signature)
+    statement, description, sponsors = history.proposal_messages("bob", "Something else")
+    number = history.ledger.propose(statement, history.actions, description, sponsors)
     site = Site(history)
 
     text, twin = site.page(f"/proposals/{number}").text, site.twin(f"/proposals/{number}")

@@ -33,7 +33,6 @@ def ballot_message(history: History, name: str, support: Support, signer: str | 
         "proposal_id": str(ballot.proposal_id),
         "support": int(ballot.support),
         "voter": ballot.voter,
-        "nonce": ballot.nonce,
         "reason": ballot.reason,
         "params": "0x" + ballot.params.hex(),
         "signature": "0x" + signature.hex(),
@@ -58,7 +57,7 @@ def test_a_signed_ballot_is_counted_and_shown(history: History, site: Site) -> N
 
     assert answer.status_code == 200
     assert answer.json() == {"what": "weight", "id": "20"}
-    assert history.ledger.proposal(history.proposal_id).votes_for == 50
+    assert history.ledger.proposal(history.proposal_id).tally.weight_for == 50
     site.poll()
     assert "For 50" in site.page(f"/proposals/{history.proposal_id}").text
 
@@ -70,14 +69,14 @@ def test_a_forged_ballot_is_refused_with_both_accounts_named(history: History, s
     assert answer.json()["error"] == "signature-invalid"
     assert history.people["emil"].address in answer.json()["message"]
     assert history.people["alice"].address in answer.json()["message"]
-    assert history.ledger.proposal(history.proposal_id).votes_for == 30
+    assert history.ledger.proposal(history.proposal_id).tally.weight_for == 30
 
 
 def test_a_changed_choice_is_refused(history: History, site: Site) -> None:
     message = {**ballot_message(history, "emil", Support.FOR), "support": 0}
 
     assert site.post("/api/relay/ballot", message).status_code == 422
-    assert history.ledger.proposal(history.proposal_id).votes_against == 20
+    assert history.ledger.proposal(history.proposal_id).tally.weight_against == 20
 
 
 def test_a_ballot_is_taken_once(history: History, site: Site) -> None:
@@ -86,8 +85,8 @@ def test_a_ballot_is_taken_once(history: History, site: Site) -> None:
 
     again = site.post("/api/relay/ballot", message)
 
-    assert again.status_code == 422
-    assert "Expected nonce 1" in again.json()["message"]
+    assert again.status_code == 409
+    assert again.json()["details"]["rule"] == "GovernorAlreadyCastVote"
 
 
 def test_a_second_ballot_of_a_voter_gets_the_contracts_own_word(history: History, site: Site) -> None:
@@ -223,14 +222,14 @@ def test_a_cid_that_is_none_is_422(history: History, site: Site) -> None:
 
 def proposal_message(history: History, name: str, text: str) -> dict[str, Any]:
     """A proposal as JSON."""
-    statement, description, signature = history.proposal_messages(name, text)
+    statement, description, sponsors = history.proposal_messages(name, text)
     return {
         "proposer": statement.proposer,
         "proposal_id": str(statement.proposal_id),
         "deadline": statement.deadline,
         "actions": [{"target": a.target, "calldata": "0x" + a.calldata.hex()} for a in history.actions],
         "description": description,
-        "signature": "0x" + signature.hex(),
+        "sponsors": [{"account": s.account, "signature": "0x" + s.signature.hex()} for s in sponsors],
     }
 
 
@@ -241,6 +240,15 @@ def test_a_proposal_is_made_and_shown(history: History, site: Site) -> None:
     site.poll()
     page = site.page(f"/proposals/{answer.json()['id']}")
     assert "Shorter rounds pending" in page.text
+
+
+def test_many_ballots_are_cast_at_once(history: History, site: Site) -> None:
+    messages = [ballot_message(history, name, Support.FOR) for name in ("emil", "alice", "bob")]
+
+    answer = site.post("/api/relay/ballots", {"ballots": messages})
+
+    assert answer.json() == {"what": "ballots", "id": "2"}  # alice voted before
+    assert history.ledger.proposal(history.proposal_id).tally.weight_for == 70
 
 
 def test_a_proposal_of_changed_words_is_refused_with_the_id_that_they_make(history: History, site: Site) -> None:

@@ -5,9 +5,12 @@ from __future__ import annotations
 import pytest
 
 from federation.config import RunSpec
-from federation.proposals import Change, propose_spec, spec_changes
+from federation.proposals import Change, plan_spec, spec_changes
+from node.cid import from_bytes
 from node.errors import ConfigError
+from node.forms import Plan
 from node.membership import MemberDesk
+from node.records import ProposalKind
 from tests.support.desk import desk_of
 from tests.support.played import Played
 from tests.support.tiny import identity
@@ -24,6 +27,11 @@ def played() -> Played:
 
 def bob(played: Played) -> MemberDesk:
     return desk_of(identity("bob"), played.ledger, played.store)
+
+
+def proposed_spec(played: Played, plan: Plan) -> RunSpec:
+    call = played.ledger.describe_action(plan.actions[0])
+    return RunSpec.from_bytes(played.store.get(from_bytes(call["args"]["specCid"])))
 
 
 def test_only_the_settings_that_differ_are_changes() -> None:
@@ -43,26 +51,28 @@ def test_equal_specs_have_no_changes_however_they_are_spelt() -> None:
 
 
 def test_a_proposal_names_its_effect_and_calls_the_runs_contract(played: Played) -> None:
-    proposed = propose_spec(bob(played), 1, {"inner.num_steps": "18", "round.min_updates": "3"}, "Fewer messages.")
+    plan = plan_spec(bob(played), 1, {"inner.num_steps": "18", "round.min_updates": "3"})
+    number = bob(played).propose(plan.actions, plan.text("Fewer messages."), plan.article)
 
     (stored,) = played.ledger.proposals()
-    assert stored.proposal_id == proposed.proposal_id
+    assert (stored.proposal_id, stored.kind) == (number, ProposalKind.ROUTINE)
     assert stored.description.startswith(
-        "Run 1: change inner.num_steps from 14 to 18, round.min_updates from 2 to 3.\n\nFewer messages.\n#proposer=0x"
+        "Run 1: change inner.num_steps from 14 to 18, round.min_updates from 2 to 3.\n\nFewer messages."
+        "\n#article=1\n#proposer=0x"
     )
     call = played.ledger.describe_action(stored.actions[0])
     assert (call["contract"], call["function"]) == ("TrainingRuns", "setSpec")
-    assert RunSpec.from_bytes(played.store.get(proposed.spec_cid)).inner.num_steps == 18
-    assert [c.setting for c in proposed.changes] == ["inner.num_steps", "round.min_updates"]
+    assert proposed_spec(played, plan).inner.num_steps == 18
+    assert plan.changes == {"inner.num_steps": ("14", "18"), "round.min_updates": ("2", "3")}
 
 
 def test_the_spec_in_force_is_what_changes_are_compared_with(played: Played) -> None:
     played.set_spec(played.spec.with_changes({"inner.num_steps": "30"}))
 
-    proposed = propose_spec(bob(played), 1, {"inner.batch_size": "4"}, "")
+    plan = plan_spec(bob(played), 1, {"inner.batch_size": "4"})
 
-    assert [c.setting for c in proposed.changes] == ["inner.batch_size"]
-    assert RunSpec.from_bytes(played.store.get(proposed.spec_cid)).inner.num_steps == 30
+    assert list(plan.changes) == ["inner.batch_size"]
+    assert proposed_spec(played, plan).inner.num_steps == 30
 
 
 @pytest.mark.parametrize(
@@ -80,11 +90,9 @@ def test_what_changes_nothing_or_cannot_be_used_is_not_proposed(
     played: Played, settings: dict[str, str], message: str
 ) -> None:
     with pytest.raises(ConfigError, match=message):
-        propose_spec(bob(played), 1, settings, "")
-
-    assert played.ledger.proposals() == ()
+        plan_spec(bob(played), 1, settings)
 
 
 def test_a_run_that_is_not_on_chain_is_named(played: Played) -> None:
     with pytest.raises(ConfigError, match="expected a run on chain, got 9"):
-        propose_spec(bob(played), 9, {"inner.num_steps": "18"}, "")
+        plan_spec(bob(played), 9, {"inner.num_steps": "18"})

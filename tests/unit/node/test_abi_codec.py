@@ -7,8 +7,17 @@ from eth_utils.crypto import keccak
 
 from node.abi_codec import abi_of, decode_call, decode_error, decode_log, decode_result, encode_call
 from node.deployment import CONTRACTS
-from node.governance import ballot_params, describe, describe_action, proposal_id, reason_word
-from node.records import Action, Address, MeritLeaf
+from node.governance import (
+    article_of,
+    ballot_params,
+    describe,
+    describe_action,
+    kind_in,
+    proposal_id,
+    reason_word,
+    words_of,
+)
+from node.records import Action, Address, MeritLeaf, ProposalKind
 
 ACCOUNT = Address("0x70997970C51812dc3A010C7d01b50e0d17dc79C8")
 RAW = bytes.fromhex(ACCOUNT[2:])
@@ -106,12 +115,14 @@ def test_errors_that_are_no_contracts_own_are_told_apart(data: bytes, expected: 
     assert decode_error(data) == expected
 
 
-def test_a_proposal_id_follows_from_actions_and_description() -> None:
-    action = Action(target=ACCOUNT, calldata=b"\x01", value=5)
+def test_a_proposal_id_follows_from_actions_description_code_and_kind() -> None:
+    action, code = Action(target=ACCOUNT, calldata=b"\x01", value=5), b"\x07" * 32
     tables = [word(1) + bytes(12) + RAW, word(1) + word(5), word(1) + word(32) + word(1) + b"\x01".ljust(32, b"\0")]
-    heads = [word(128), word(128 + 64), word(128 + 128), keccak(text="why")]
-    expected = int.from_bytes(keccak(b"".join(heads + tables)), "big")
-    assert proposal_id([action], "why") == expected
+    heads = [word(160), word(160 + 64), word(160 + 128), keccak(text="why"), word(160 + 256)]
+    expected = int.from_bytes(keccak(b"".join([*heads, *tables, word(1), code])), "big")
+    for kind in ProposalKind:
+        number = proposal_id([action], "why", [code], kind)
+        assert (number >> 2, kind_in(number)) == (expected >> 2, kind)
 
 
 def test_ballot_params_are_the_leaf_and_its_proof() -> None:
@@ -120,8 +131,11 @@ def test_ballot_params_are_the_leaf_and_its_proof() -> None:
     assert ballot_params(leaf, [b"\x04" * 32]) == expected
 
 
-def test_a_description_ends_with_its_proposer() -> None:
-    assert describe("Why not\n", ACCOUNT) == "Why not\n#proposer=0x70997970c51812dc3a010c7d01b50e0d17dc79c8"
+def test_a_description_ends_with_its_article_and_its_proposer() -> None:
+    whole = describe("Why not\n", ACCOUNT, 12)
+    assert whole == "Why not\n#article=12\n#proposer=0x70997970c51812dc3a010c7d01b50e0d17dc79c8"
+    assert (words_of(whole), article_of(whole)) == ("Why not", 12)
+    assert (words_of("Why not"), article_of("Why not")) == ("Why not", 0)
 
 
 def test_an_action_that_calls_nothing_we_know_is_described_as_unknown() -> None:

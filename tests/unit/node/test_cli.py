@@ -17,6 +17,7 @@ from click.testing import CliRunner, Result
 
 from federation import checkpoints, runs, sampling, verbs
 from node import cli, wiring
+from node.charter_text import default_charter
 from node.config import Home
 from node.errors import ConfigError, DaemonUnavailable, LedgerRefused
 from node.identity import create_password_file, save_keystore
@@ -328,12 +329,12 @@ def use_twins(monkeypatch: pytest.MonkeyPatch, ledger: Any, store: Any, people: 
 
     openers: dict[str, Any] = {
         "open_identity": open_identity,
-        "open_ledger": lambda home, identity=None: ledger,
+        "open_ledger": lambda home, who=None: ledger if who is None else ledger.acting_as(who.address),
         "open_store": lambda home, node: store,
         "open_met_store": lambda home, node: store,
         "open_relay": lambda home: LedgerRelay(ledger),
     }
-    for module in (wiring, cli, checkpoints, runs, sampling):
+    for module in (wiring, cli, checkpoints, runs, sampling, verbs.proposals):
         for name, opener in openers.items():
             if hasattr(module, name):
                 monkeypatch.setattr(module, name, opener)
@@ -372,7 +373,7 @@ def test_a_vote_is_counted(tenwings: Tenwings, history: History) -> None:
     result = tenwings("vote", str(history.proposal_id), "against", "--as", "emil", "--reason", "No.", "--json")
 
     assert rows(result) == [{"proposal": str(history.proposal_id), "support": "against", "weight": 20}]
-    assert history.ledger.proposal(history.proposal_id).votes_against == 40
+    assert history.ledger.proposal(history.proposal_id).tally.weight_against == 40
 
 
 def test_a_second_vote_is_refused_by_the_chain_with_exit_code_7(tenwings: Tenwings, history: History) -> None:
@@ -423,6 +424,45 @@ def test_proposals_show_what_their_authors_wrote_markup_or_not(tenwings: Tenwing
     texts = [row["text"] for row in rows(tenwings("proposals", "--json"))]
     assert texts[-1] == "Close [/b] and [red]open[/red] tags"
     assert {row["effect"] for row in rows(tenwings("proposals", "--json"))} == {"TrainingRuns.setSpec"}
+
+
+def test_a_form_prints_its_kind_and_what_it_changes(tenwings: Tenwings, history: History) -> None:
+    words = ("propose", "rules", "veto_bps=4000", "--as", "bob", "--sponsor", "carol")
+    (proposed,) = rows(tenwings(*words, "--why", "A third stops too much.", "--json"))
+
+    assert (proposed["kind"], proposed["changes"]) == ("constitutional", {"veto_bps": ["3334", "4000"]})
+    proposal = history.ledger.proposal(int(proposed["proposal"]))
+    assert "#article=3\n" in proposal.description
+    assert "constitutional proposal: Change the rules of votes" in tenwings(*words, "--why", "Again").output
+
+
+def test_a_proposal_with_too_few_sponsors_waits_in_its_draft(
+    tenwings: Tenwings, history: History, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("node.governance.sponsors_needed", lambda rules, kind: 2)
+    words = ("propose", "licence", "MIT", "forbid", "--as", "bob")
+
+    assert "expected 1 more to sign this proposal" in error_line(tenwings(*words))
+    (waiting,) = rows(tenwings(*words, "--draft", "draft.json", "--json"))
+    assert waiting == {"draft": "draft.json", "missing": 1}
+    (sent,) = rows(tenwings("sponsor", "draft.json", "--as", "carol", "--json"))
+    assert history.ledger.proposal(int(sent["proposal"])).sponsors == (history.people["carol"].address,)
+
+
+def test_a_proposer_cancels_its_own_proposal_and_nobody_elses(tenwings: Tenwings, history: History) -> None:
+    number = str(history.propose("Withdraw this"))
+
+    assert tenwings("cancel", number, "--as", "alice").exit_code == 7
+    assert rows(tenwings("cancel", number, "--as", "bob", "--json")) == [{"proposal": number, "state": "canceled"}]
+
+
+def test_the_charter_is_shown(tenwings: Tenwings, history: History) -> None:
+    history.store.put(default_charter().data)
+
+    (shown,) = rows(tenwings("charter", "--json"))
+
+    assert (shown["version"], len(shown["articles"])) == (1, 7)
+    assert "Article 3: No one rules alone" in tenwings("charter").output
 
 
 def test_a_claim_pays_once(tenwings: Tenwings, history: History) -> None:

@@ -56,8 +56,9 @@ def test_a_deployment_without_an_address_is_refused() -> None:
     [
         ({"operator": Address("0x12")}, "operator: expected a 0x address"),
         ({"treasury": Address("nobody")}, "treasury: expected a 0x address"),
-        ({"quorum_bps": 0}, "quorum_bps: expected 1 to 10,000, got 0"),
-        ({"quorum_bps": 10_001}, "quorum_bps: expected 1 to 10,000, got 10001"),
+        ({"guardian": Address("nobody")}, "guardian: expected a 0x address"),
+        ({"quorum_bps": 0}, "quorum_bps: expected 1 to 6,667, got 0"),
+        ({"quorum_bps": 6_668}, "quorum_bps: expected 1 to 6,667, got 6668"),
         ({"voting_period_seconds": 0}, "voting_period_seconds: expected at least 1"),
         ({"timelock_delay_seconds": -1}, "timelock_delay_seconds: expected 0 or more, got -1"),
     ],

@@ -14,7 +14,17 @@ from node.errors import ConfigError, LedgerRefused
 from node.governance import describe
 from node.identity import Identity
 from node.local_ledger import LocalLedger, ManualClock
-from node.records import ArtifactKind, Cid, JoinRequest, ProposalStatement, Registration, Role, RunParams, Voucher
+from node.records import (
+    ArtifactKind,
+    Cid,
+    JoinRequest,
+    ProposalStatement,
+    Registration,
+    Role,
+    RunParams,
+    Sponsor,
+    Voucher,
+)
 from node.typed_data import sign
 
 OPERATOR = Identity(b"\x0e".rjust(32, b"\0"))
@@ -62,14 +72,10 @@ def open_run(ledger: LocalLedger) -> int:
     )
 
 
-def test_a_deployment_shows_its_licences_supply_and_quorum_as_events() -> None:
+def test_a_deployment_shows_its_licences_supply_charter_and_rules_as_events() -> None:
     events = LocalLedger(SETTINGS, clock=ManualClock()).events(0)
-    assert [(e.name, e.block_number) for e in events] == [
-        ("LicenceSet", 1),
-        ("BoundsChanged", 1),
-        ("Transfer", 1),
-        ("QuorumBpsSet", 1),
-    ]
+    names = ["LicenceSet", "BoundsChanged", "Transfer", "MeritBoundsSet", "CharterSet", "RulesSet"]
+    assert [(e.name, e.block_number) for e in events] == [(name, 1) for name in names]
 
 
 def test_the_chain_breathes_when_the_clock_moves() -> None:
@@ -162,12 +168,13 @@ def test_an_opened_journal_is_continued(kept: tuple[LocalLedger, ManualClock, Pa
 def test_a_proposal_survives_in_the_journal(kept: tuple[LocalLedger, ManualClock, Path]) -> None:
     ledger, clock, path = kept
     action = ledger.set_spec_action(1, cids.of(b"spec 2"))
-    text = describe("Change it", member(1).address)
+    text = describe("Change it", member(1).address, 1)
     number = ledger.proposal_id([action], text)
     statement = ProposalStatement(proposer=member(1).address, proposal_id=number, deadline=2**40)
     signature = sign(member(1), ledger.domain("TenWingsGovernor"), statement)
+    sponsors = [Sponsor(account=member(1).address, signature=signature)]
     with pytest.raises(LedgerRefused, match="NoFinalEpoch"):
-        ledger.propose(statement, [action], text, signature)
+        ledger.propose(statement, [action], text, sponsors)
     assert LocalLedger.open(path, clock=clock).proposals() == ()
 
 

@@ -75,7 +75,7 @@ def test_a_licence_that_the_community_does_not_allow_is_refused(history: History
 def test_a_proposal_carries_its_proposer_and_can_be_voted_through(history: History) -> None:
     action = history.ledger.set_spec_action(1, history.store.put(b'{"another":"spec"}'))
 
-    number = desk(history, "carol").propose([action], "Another spec")
+    number = desk(history, "carol").propose([action], "Another spec", 1)
 
     assert history.ledger.proposal(number).description.endswith(f"#proposer={identity('carol').address.lower()}")
     history.clock.advance(120)

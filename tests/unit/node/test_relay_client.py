@@ -75,7 +75,7 @@ def test_a_registration_arrives_with_its_parents(history: History, client: Relay
 
 def test_a_proposal_a_vote_the_queue_and_the_execution_arrive(history: History, client: RelayClient) -> None:
     cid = history.store.put(b'{"another":"spec"}')
-    number = desk(history, client, "carol").propose([history.ledger.set_spec_action(1, cid)], "Another spec")
+    number = desk(history, client, "carol").propose([history.ledger.set_spec_action(1, cid)], "Another spec", 1)
     history.clock.advance(120)
     assert desk(history, client, "alice").vote(number, Support.FOR, "because") == 30
     history.clock.advance(2 * HOUR)

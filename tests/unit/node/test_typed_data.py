@@ -82,7 +82,7 @@ RECORDS: list[Signable] = [
         epoch=1, run_id=1, upto_round=8, root=b"\x01" * 32, total_weight=10, max_weight=3, count=5, tree_cid=CID
     ),
     ProposalStatement(proposer=MEMBER.address, proposal_id=2**255, deadline=9),
-    Ballot(proposal_id=2**255, support=Support.FOR, voter=MEMBER.address, nonce=0, reason="yes", params=b"\x01\x02"),
+    Ballot(proposal_id=2**255, support=Support.FOR, voter=MEMBER.address, reason="yes", params=b"\x01\x02"),
     RECEIPT,
     SheetStatement(run_id=1, round=2, account=MEMBER.address, sheet_digest=b"\x01" * 32),
 ]

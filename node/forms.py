@@ -1,0 +1,224 @@
+"""What can be proposed, a form for each decision: from words to calls and a text that says the effect.
+
+A form for a function that a contract does not have (yet) is not offered. Specs are proposed by `federation.proposals`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+from typing import Any
+
+from eth_utils.address import is_address, to_checksum_address
+
+from node import cid as cids
+from node.abi_codec import abi_of, encode_call, selector
+from node.charter_text import parse_charter
+from node.errors import ConfigError
+from node.membership import MemberDesk
+from node.records import Action, Address, ProposalKind
+
+TRAIN_TOGETHER, MERIT_IS_EARNED, NO_ONE_RULES_ALONE, ALL_CAN_BE_CHECKED, RESPECT, SAFETY, A_COMMUNITY_THAT_LASTS = (
+    range(1, 8)
+)
+"""Articles of the charter that ships with the project; what a form serves unless --article says otherwise."""
+
+_DAY = 86_400
+_NOBODY = Address("0x" + "0" * 40)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """A proposal before anybody signs it."""
+
+    actions: tuple[Action, ...]
+    effect: str
+    """One sentence: what it does."""
+    article: int
+    changes: Mapping[str, tuple[str, str]]
+    """By setting: before and after; empty where the effect says it all."""
+
+    def text(self, why: str) -> str:
+        """The effect, and the proposer's reason."""
+        return self.effect + (f"\n\n{why}" if why else "")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Form:
+    """One kind of decision."""
+
+    usage: str
+    contract: str
+    function: str
+    article: int
+    build: Callable[[MemberDesk, int, Sequence[str]], tuple[Sequence[Any], str, Mapping[str, tuple[str, str]]]]
+    """(desk, run id, words) to the call's arguments, the effect, and what changes. Raises ValueError."""
+
+    @property
+    def offered(self) -> bool:
+        """Whether the deployed contracts have the function."""
+        return self.function in abi_of(self.contract).functions
+
+
+def plan(desk: MemberDesk, run_id: int, words: Sequence[str]) -> Plan:
+    """From a form's name and its words. Raises ConfigError with the form's usage, or the list of forms."""
+    form = FORMS.get(words[0]) if words else None
+    if form is None or not form.offered:
+        known = "\n".join(f"  {f.usage}" for f in FORMS.values() if f.offered)
+        raise ConfigError(f"expected SECTION.NAME=VALUE of the run spec, or one of\n{known}\ngot {' '.join(words)!r}")
+    try:
+        args, effect, changes = form.build(desk, run_id, words[1:])
+        target, calldata = desk.ledger.addresses()[form.contract], encode_call(form.contract, form.function, *args)
+    except (ValueError, OSError) as error:
+        raise ConfigError(f"expected `{form.usage}`: {error}") from error
+    action = Action(target=target, calldata=calldata)
+    return Plan(actions=(action,), effect=effect, article=form.article, changes=changes)
+
+
+def _numbers(current: Any, words: Sequence[str]) -> tuple[Any, dict[str, tuple[str, str]]]:
+    """A record of numbers with NAME=VALUE applied, and what that changes."""
+    known = [f.name for f in fields(current)]
+    wanted: dict[str, int] = {}
+    for word in words:
+        name, _, value = word.partition("=")
+        if name not in known or not value.isdecimal():
+            raise ValueError(f"expected NAME=NUMBER with a name of {', '.join(known)}, got {word!r}")
+        wanted[name] = int(value)
+    changes = {n: (str(getattr(current, n)), str(v)) for n, v in wanted.items() if getattr(current, n) != v}
+    if not changes:
+        raise ValueError(f"expected a change, got {' '.join(words) or 'nothing'}, which is in force already")
+    return replace(current, **wanted), changes
+
+
+def _told(changes: Mapping[str, tuple[str, str]]) -> str:
+    return ", ".join(f"{name} from {before} to {after}" for name, (before, after) in changes.items())
+
+
+def _rules(desk: MemberDesk, _run: int, words: Sequence[str]) -> Any:
+    rules, changes = _numbers(desk.ledger.rules(), words)
+    return [tuple(vars(rules).values())], f"Change the rules of votes: {_told(changes)}.", changes
+
+
+def _merit_bounds(desk: MemberDesk, _run: int, words: Sequence[str]) -> Any:
+    bounds, changes = _numbers(desk.ledger.merit_bounds(), words)
+    return [tuple(vars(bounds).values())], f"Change the bounds of merit: {_told(changes)}.", changes
+
+
+def _charter(desk: MemberDesk, _run: int, words: Sequence[str]) -> Any:
+    (name,) = _exactly(words, 1)
+    text, now = parse_charter(Path(name).read_bytes()), desk.ledger.charter()
+    cid = desk.store.put(text.data)
+    if cid == now.cid:
+        raise ValueError("expected another charter than the one in force")
+    changes = {"charter": (now.cid, cid), "articles": (str(now.num_articles), str(text.num_articles))}
+    return (
+        [cids.to_bytes(cid), text.num_articles],
+        f"Replace the charter by {cid}, {text.num_articles} articles.",
+        changes,
+    )
+
+
+def _guardian(desk: MemberDesk, _run: int, words: Sequence[str]) -> Any:
+    if list(words) == ["nobody"]:
+        return [_NOBODY, 0], "Have no guardian.", {}
+    account, days = _exactly(words, 2)
+    until = desk.ledger.latest_block().timestamp + int(days) * _DAY
+    effect = f"Make {_address(account)} the guardian for {days} days; it may cancel one proposal."
+    return [_address(account), until], effect, {}
+
+
+def _member(desk: MemberDesk, _run: int, words: Sequence[str]) -> Any:
+    number, verb = _exactly(words, 2)
+    active = {"suspend": False, "restore": True}.get(verb)
+    member = next((m for m in desk.ledger.members() if m.member_id == int(number)), None)
+    if active is None or member is None:
+        raise ValueError(f"expected a member's id and suspend or restore, got {' '.join(words)!r}")
+    changes = {f"member {number}": (_state(member.active), _state(active))}
+    return [int(number), active], f"{verb.capitalize()} member {number}, {member.name}.", changes
+
+
+def _state(active: bool) -> str:
+    return "active" if active else "suspended"
+
+
+def _licence(_desk: MemberDesk, _run: int, words: Sequence[str]) -> Any:
+    name, verb = _exactly(words, 2)
+    allowed = {"allow": True, "forbid": False}.get(verb)
+    if allowed is None:
+        raise ValueError(f"expected allow or forbid, got {verb!r}")
+    return [name, allowed], f"{verb.capitalize()} the licence {name} for new artifacts.", {}
+
+
+def _kind(desk: MemberDesk, _run: int, words: Sequence[str]) -> Any:
+    contract, function, word = _exactly(words, 3)
+    kinds = {kind.name.lower(): kind for kind in ProposalKind}
+    if word not in kinds or contract not in desk.ledger.addresses() or function not in abi_of(contract).functions:
+        raise ValueError(f"expected one of our contracts, its function, and one of {', '.join(kinds)}")
+    setting = (desk.ledger.addresses()[contract], selector(contract, function), int(kinds[word]))
+    return [setting], f"Make {contract}.{function} {word}.", {}
+
+
+def _dataset(desk: MemberDesk, run: int, words: Sequence[str]) -> Any:
+    (text,) = _exactly(words, 1)
+    digest, state = cids.digest(cids.parse(text)), desk.ledger.run(run)
+    if desk.ledger.artifact(digest) is None:
+        raise ValueError(f"expected a registered dataset, got {text}")
+    changes = {"dataset": (f"0x{state.params.dataset_digest.hex()}", f"0x{digest.hex()}")}
+    return [run, digest], f"Run {run}: train on dataset {text}.", changes
+
+
+def _quorum(desk: MemberDesk, run: int, words: Sequence[str]) -> Any:
+    (number,) = _exactly(words, 1)
+    changes = {"quorum": (str(desk.ledger.run(run).params.quorum), number)}
+    return [run, int(number)], f"Run {run}: have {number} evaluators co-sign a round.", changes
+
+
+def _reward_cap(desk: MemberDesk, run: int, words: Sequence[str]) -> Any:
+    (wei,) = _exactly(words, 1)
+    changes = {"reward_cap": (str(desk.ledger.run(run).params.reward_cap), wei)}
+    return [run, int(wei)], f"Run {run}: let a round pay at most {wei} wei.", changes
+
+
+def _promote(_desk: MemberDesk, run: int, words: Sequence[str]) -> Any:
+    (text,) = _exactly(words, 1)
+    return [run, cids.to_bytes(cids.parse(text))], f"Run {run}: make {text} the head checkpoint.", {}
+
+
+def _release(_desk: MemberDesk, _run: int, words: Sequence[str]) -> Any:
+    (text,) = _exactly(words, 1)
+    return [cids.digest(cids.parse(text))], f"Certify the release {text}.", {}
+
+
+def _exactly(words: Sequence[str], count: int) -> Sequence[str]:
+    if len(words) != count:
+        raise ValueError(f"expected {count} words, got {len(words)}")
+    return words
+
+
+def _address(text: str) -> Address:
+    if not is_address(text):
+        raise ValueError(f"expected a 0x address of 42 characters, got {text!r}")
+    return Address(to_checksum_address(text))
+
+
+def _form(usage: str, call: str, article: int, build: Any) -> tuple[str, Form]:
+    contract, function = call.split(".")
+    return usage.split()[0], Form(usage=usage, contract=contract, function=function, article=article, build=build)
+
+
+FORMS: Mapping[str, Form] = dict((
+    _form("rules NAME=NUMBER...", "TenWingsGovernor.setRules", NO_ONE_RULES_ALONE, _rules),
+    _form("kind CONTRACT FUNCTION KIND", "TenWingsGovernor.setKind", NO_ONE_RULES_ALONE, _kind),
+    _form("guardian ACCOUNT DAYS | guardian nobody", "TenWingsGovernor.setGuardian", SAFETY, _guardian),
+    _form("merit-bounds NAME=NUMBER...", "MeritEpochs.setBounds", MERIT_IS_EARNED, _merit_bounds),
+    _form("charter FILE", "Charter.setCharter", NO_ONE_RULES_ALONE, _charter),
+    _form("member ID suspend|restore", "MemberRegistry.setActive", SAFETY, _member),
+    _form("licence SPDX allow|forbid", "ArtifactRegistry.setLicence", RESPECT, _licence),
+    _form("dataset CID", "TrainingRuns.setDataset", TRAIN_TOGETHER, _dataset),
+    _form("quorum NUMBER", "TrainingRuns.setQuorum", ALL_CAN_BE_CHECKED, _quorum),
+    _form("reward-cap WEI", "TrainingRuns.setRewardCap", A_COMMUNITY_THAT_LASTS, _reward_cap),
+    _form("promote CID", "TrainingRuns.promote", TRAIN_TOGETHER, _promote),
+    _form("release CID", "ArtifactRegistry.certifyRelease", TRAIN_TOGETHER, _release),
+))  # fmt: skip
+"""By the word that names it; what follows are its own words."""

@@ -1,0 +1,196 @@
+"""Forms of proposals: from words to a call whose effect stands in a sentence; what changes nothing is not proposed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from node import cid as cids
+from node.charter_text import CHARTER_FILE, default_charter, parse_charter
+from node.drafts import ProposalDraft
+from node.errors import ConfigError
+from node.forms import FORMS, Plan, plan
+from node.membership import MemberDesk
+from node.records import ProposalKind
+from tests.support.desk import desk_of
+from tests.support.history import History, identity
+
+FRIEND = "0x70997970c51812dc3a010c7d01b50e0d17dc79c8"
+TWO_ARTICLES = b"# Ours\n\n## Article 1: One\n\nx\n\n## Article 2: Two\n\ny\n"
+
+
+@pytest.fixture
+def history() -> History:
+    return History().play()
+
+
+@pytest.fixture
+def bob(history: History) -> MemberDesk:
+    return desk_of(identity("bob"), history.ledger, history.store)
+
+
+def called(desk: MemberDesk, found: Plan) -> tuple[str, dict[str, object]]:
+    described = desk.ledger.describe_action(found.actions[0])
+    return f"{described['contract']}.{described['function']}", dict(described["args"])
+
+
+@pytest.mark.parametrize(
+    ("words", "function", "effect", "kind"),
+    [
+        (
+            "rules veto_bps=4000 quorum_bps=2500",
+            "TenWingsGovernor.setRules",
+            "Change the rules of votes: veto_bps from 3334 to 4000, quorum_bps from 2000 to 2500.",
+            ProposalKind.CONSTITUTIONAL,
+        ),
+        (
+            "merit-bounds max_share_bps=500",
+            "MeritEpochs.setBounds",
+            "Change the bounds of merit: max_share_bps from 200 to 500.",
+            ProposalKind.CONSTITUTIONAL,
+        ),
+        (
+            "kind ArtifactRegistry setLicence routine",
+            "TenWingsGovernor.setKind",
+            "Make ArtifactRegistry.setLicence routine.",
+            ProposalKind.CONSTITUTIONAL,
+        ),
+        ("guardian nobody", "TenWingsGovernor.setGuardian", "Have no guardian.", ProposalKind.CONSTITUTIONAL),
+        ("member 3 suspend", "MemberRegistry.setActive", "Suspend member 3, carol.", ProposalKind.STANDARD),
+        (
+            "licence MIT forbid",
+            "ArtifactRegistry.setLicence",
+            "Forbid the licence MIT for new artifacts.",
+            ProposalKind.STANDARD,
+        ),
+    ],
+)
+def test_a_form_makes_a_call_and_says_its_effect(
+    bob: MemberDesk, words: str, function: str, effect: str, kind: ProposalKind
+) -> None:
+    found = plan(bob, 1, words.split())
+
+    assert called(bob, found)[0] == function
+    assert found.effect == effect
+    assert bob.ledger.kind_of(found.actions) == kind
+    assert 1 <= found.article <= bob.ledger.charter().num_articles
+
+
+def test_a_form_keeps_what_it_was_not_asked_to_change(bob: MemberDesk) -> None:
+    _, args = called(bob, plan(bob, 1, ["rules", "veto_bps=4000"]))
+
+    rules = args["newRules"]
+    assert isinstance(rules, dict)
+    assert (rules["vetoBps"], rules["quorumBps"], rules["votingPeriodSeconds"]) == (4000, 2000, 3600)
+
+
+def test_a_guardians_term_is_counted_from_the_chains_time(bob: MemberDesk, history: History) -> None:
+    _, args = called(bob, plan(bob, 1, ["guardian", FRIEND, "30"]))
+
+    assert args == {"account": "0x70997970C51812dc3A010C7d01b50e0d17dc79C8", "endsAt": history.clock() + 30 * 86_400}
+
+
+def test_a_charter_goes_to_ipfs_and_its_articles_are_counted(bob: MemberDesk, tmp_path: Path) -> None:
+    (tmp_path / "ours.md").write_bytes(TWO_ARTICLES)
+
+    found = plan(bob, 1, ["charter", str(tmp_path / "ours.md")])
+
+    cid = cids.of(TWO_ARTICLES)
+    assert called(bob, found) == ("Charter.setCharter", {"cid": cids.to_bytes(cid), "articles": 2})
+    assert bob.store.get(cid) == TWO_ARTICLES
+    assert found.changes["articles"] == ("7", "2")
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ("", "expected SECTION.NAME=VALUE of the run spec, or one of"),
+        ("magic", "member ID suspend|restore"),
+        ("rules", "expected a change, got nothing"),
+        ("rules veto_bps=3334", "in force already"),
+        ("rules veto=4000", "expected NAME=NUMBER with a name of voting_delay_seconds"),
+        ("rules veto_bps=a", "expected NAME=NUMBER"),
+        ("rules veto_bps=70000", "expected `rules NAME=NUMBER...`"),
+        ("member 99 suspend", "expected a member's id and suspend or restore"),
+        ("member 1 praise", "expected a member's id and suspend or restore"),
+        ("member x suspend", "invalid literal"),
+        ("licence MIT", "expected 2 words, got 1"),
+        ("licence MIT like", "expected allow or forbid"),
+        ("kind Nowhere setSpec routine", "expected one of our contracts"),
+        ("guardian nowhere 30", "expected a 0x address"),
+        ("charter absent.md", "No such file"),
+    ],
+)
+def test_words_that_fit_no_form_say_what_was_expected(bob: MemberDesk, words: str, message: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        plan(bob, 1, words.split())
+
+    assert message in str(caught.value)
+
+
+def test_the_charter_in_force_is_not_proposed_again(bob: MemberDesk) -> None:
+    with pytest.raises(ConfigError, match="another charter than the one in force"):
+        plan(bob, 1, ["charter", str(CHARTER_FILE)])
+
+
+def test_a_form_whose_function_no_contract_has_is_not_offered(bob: MemberDesk) -> None:
+    hidden = [name for name, form in FORMS.items() if not form.offered]
+
+    for name in hidden:
+        with pytest.raises(ConfigError, match=r"or one of"):
+            plan(bob, 1, [name, "1"])
+
+
+# Charters.
+
+
+def test_the_charter_that_ships_has_seven_articles() -> None:
+    assert default_charter().num_articles == 7
+    assert default_charter().cid == cids.of(CHARTER_FILE.read_bytes())
+
+
+@pytest.mark.parametrize(
+    "text", ["# Nothing", "## Article 2: Two", "## Article 1\n## Article 1", "## Article 1\n## Article 3"]
+)
+def test_articles_are_numbered_from_one_without_a_gap(text: str) -> None:
+    with pytest.raises(ValueError, match="expected headings"):
+        parse_charter(text.encode())
+
+
+# Drafts.
+
+
+def test_a_draft_goes_from_hand_to_hand_until_enough_have_signed(history: History, tmp_path: Path) -> None:
+    bob, carol = (desk_of(identity(name), history.ledger, history.store) for name in ("bob", "carol"))
+    found = plan(bob, 1, ["licence", "MIT", "forbid"])
+    bob.draft(found.actions, found.text("It is too loose."), found.article).save(tmp_path / "draft.json")
+
+    signed = carol.sponsor(ProposalDraft.load(tmp_path / "draft.json"))
+    again = carol.sponsor(signed)
+
+    assert again == signed
+    proposal = history.ledger.proposal(carol.send(signed))
+    assert proposal.proposer == identity("bob").address
+    assert proposal.sponsors == (identity("carol").address,)
+    assert proposal.description.startswith(
+        "Forbid the licence MIT for new artifacts.\n\nIt is too loose.\n#article=5\n"
+    )
+
+
+def test_a_draft_whose_words_were_changed_is_not_signed(history: History, tmp_path: Path) -> None:
+    bob, path = desk_of(identity("bob"), history.ledger, history.store), tmp_path / "draft.json"
+    found = plan(bob, 1, ["licence", "MIT", "forbid"])
+    bob.draft(found.actions, found.text(""), found.article).save(path)
+    path.write_text(path.read_text().replace("Forbid", "Allow"))
+
+    with pytest.raises(ConfigError, match="which these calls and words make now"):
+        bob.sponsor(ProposalDraft.load(path))
+
+
+@pytest.mark.parametrize("text", ["", "{}", "[]", '{"proposer": "x", "proposal_id": "y"}'])
+def test_a_file_that_is_no_draft_is_refused(tmp_path: Path, text: str) -> None:
+    (tmp_path / "draft.json").write_text(text)
+
+    with pytest.raises(ConfigError, match="as `tenwings propose --draft` writes it"):
+        ProposalDraft.load(tmp_path / "draft.json")
