@@ -18,7 +18,7 @@ from node.chain_rpc import Rpc
 from node.chain_sender import Sender
 from node.cli import app
 from node.deploy import deploy
-from node.deploy_plan import ANYONE, Grant
+from node.deploy_plan import Grant
 from node.deployment import Deployment, DeploySettings
 from node.errors import DeploymentDiffers, NoRewards
 from node.identity import Identity, create_keystore, create_password_file
@@ -124,9 +124,10 @@ def test_another_chain_is_named(deployment: Deployment) -> None:
     assert difference(deployment, Manifest.of(replace(deployment, chain_id=1))).subject == "chain id"
 
 
-def test_the_manifest_names_who_may_execute_and_nobody_for_incidents(deployment: Deployment) -> None:
+def test_the_manifest_lets_the_governor_execute_and_nobody_contain(deployment: Deployment) -> None:
     roles = Manifest.of(deployment).roles
-    assert Grant("TimelockController", "EXECUTOR_ROLE", ANYONE) in roles
+    governor = deployment.addresses["TenWingsGovernor"]
+    assert Grant("TimelockController", "EXECUTOR_ROLE", governor) in roles
     assert [grant for grant in roles if grant.role == "INCIDENT_ROLE"] == []
 
 

@@ -158,6 +158,6 @@ def test_too_few_updates_that_help_make_no_round(base: Checkpoint) -> None:
 
 
 def test_counted_accounts_are_those_that_do_no_harm() -> None:
-    scores = [score("alice", -20, 10), score("bob", -21, 10), score("carol", 5)]
+    scores = [score("alice", -30, 10), score("bob", -31, 10), score("carol", 5)]
 
     assert counted_accounts(scores) == (identity("alice").address, identity("carol").address)
