@@ -1,7 +1,9 @@
 """A trainer's error feedback on disk: what compression left out survives a restart and a refusal.
 
-The file holds the buffer after the last update and that update itself. When the next round begins, an update that
-did not enter its round's commit is put back, so that its mass is sent again.
+The file holds the last update and the buffer before and after it. An update that did not enter its round's commit is
+as if it had never been made: the next one starts from the buffer before it. To send its mass again would be wrong: it
+was taken at a base that the others have left behind, along the way they have gone since; a trainer that was late a few
+times then overshot, was found harmful for it, and overshot further the next time.
 """
 
 from __future__ import annotations
@@ -12,13 +14,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
 from federation.config import WireSpec
 from federation.error_feedback import ErrorFeedback
 from federation.outcome import Tensors
 from federation.pseudo_gradient import shapes_of
-from federation.wire import WireError, decode
+from federation.wire import WireError
 from node import cid as cids
 
 _LENGTH = struct.Struct(">Q")
@@ -27,7 +27,8 @@ _LENGTH = struct.Struct(">Q")
 @dataclass(frozen=True, kw_only=True)
 class _Saved:
     round: int
-    buffer: bytes
+    before: bytes
+    after: bytes
     payload: bytes
 
 
@@ -42,17 +43,16 @@ class FeedbackFile:
         """The update for this pseudo-gradient; the new buffer is on disk before it is returned.
 
         `was_counted(round, update digest)` tells whether the last update entered its round's commit. Asked again for
-        the same round (a crash, a repeated attempt), the earlier update is put back first.
+        the same round (a crash, a repeated attempt), it starts from the same buffer and makes the same update.
         """
         saved = self._load()
-        decay = float(self.wire.error_decay)
-        feedback = ErrorFeedback(decay, top_k=self.wire.top_k)
+        feedback = ErrorFeedback(float(self.wire.error_decay), top_k=self.wire.top_k)
         if saved is not None:
-            feedback = self._buffer(saved, difference)
-            if not was_counted(saved.round, cids.digest(cids.of(saved.payload))):
-                difference = _put_back(difference, saved.payload, np.float32(decay))
+            was = saved.after if was_counted(saved.round, cids.digest(cids.of(saved.payload))) else saved.before
+            feedback = self._buffer(was, difference)
+        before = feedback.to_bytes()
         payload, _ = feedback.step(difference)
-        self._save(_Saved(round=round_number, buffer=feedback.to_bytes(), payload=payload))
+        self._save(_Saved(round=round_number, before=before, after=feedback.to_bytes(), payload=payload))
         return payload
 
     def last_payload(self) -> bytes:
@@ -62,11 +62,11 @@ class FeedbackFile:
             raise ValueError(f"{self.path}: expected an error feedback file, there is none")
         return saved.payload
 
-    def _buffer(self, saved: _Saved, difference: Tensors) -> ErrorFeedback:
+    def _buffer(self, data: bytes, difference: Tensors) -> ErrorFeedback:
         """The saved buffer; a fresh one when it belongs to tensors of other shapes."""
         decay, top_k = float(self.wire.error_decay), self.wire.top_k
         try:
-            feedback = ErrorFeedback.from_bytes(saved.buffer, decay=decay, top_k=top_k)
+            feedback = ErrorFeedback.from_bytes(data, decay=decay, top_k=top_k)
         except WireError as error:
             raise self._broken(error) from error
         if shapes_of(feedback.error) != shapes_of(difference):
@@ -82,8 +82,10 @@ class FeedbackFile:
             (size,) = _LENGTH.unpack_from(data)
             head = json.loads(data[_LENGTH.size : _LENGTH.size + size])
             rest = data[_LENGTH.size + size :]
-            buffer, payload = rest[: head["buffer"]], rest[head["buffer"] :]
-            return _Saved(round=head["round"], buffer=buffer, payload=payload)
+            cuts = head["before"], head["before"] + head["after"]
+            return _Saved(
+                round=head["round"], before=rest[: cuts[0]], after=rest[cuts[0] : cuts[1]], payload=rest[cuts[1] :]
+            )
         except (ValueError, KeyError, TypeError, struct.error) as error:
             raise self._broken(error) from error
 
@@ -91,16 +93,8 @@ class FeedbackFile:
         return ValueError(f"{self.path}: expected an error feedback file; delete it to start without: {error}")
 
     def _save(self, saved: _Saved) -> None:
-        head = json.dumps({"round": saved.round, "buffer": len(saved.buffer)}).encode()
+        sizes = {"round": saved.round, "before": len(saved.before), "after": len(saved.after)}
+        head = json.dumps(sizes).encode()
         draft = self.path.with_suffix(".draft")
-        draft.write_bytes(_LENGTH.pack(len(head)) + head + saved.buffer + saved.payload)
+        draft.write_bytes(_LENGTH.pack(len(head)) + head + saved.before + saved.after + saved.payload)
         draft.replace(self.path)
-
-
-def _put_back(difference: Tensors, payload: bytes, decay: np.float32) -> Tensors:
-    """The pseudo-gradient with a lost update added, decayed as the buffer will be."""
-    try:
-        lost = decode(payload, shapes_of(difference))
-    except WireError:
-        return difference
-    return {name: tensor + decay * lost[name] for name, tensor in difference.items()}
