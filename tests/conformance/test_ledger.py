@@ -1546,6 +1546,40 @@ def without(args: dict[str, Any], ours: set[Address]) -> dict[str, Any]:
 
 
 @pytest.mark.real
+def test_the_events_replayed_make_the_contracts_own_state(anvil_site: AnvilSite) -> None:
+    for who in (ADA, BO, CY, DEE, EVE):
+        join(anvil_site, who)
+    register(anvil_site, ADA)
+    anvil_site.ledger(OPERATOR).create_run(params_of())
+    commit_round(anvil_site)
+    ledger = anvil_site.ledger(OUTSIDER)
+    anvil_site.advance(50)
+    epoch = epoch_of(ledger)
+    ledger.commit_epoch(epoch, cosign(ledger, epoch, ADA, BO))
+    anvil_site.advance(60)
+    anvil_site.ledger(OPERATOR).create_run(params_of(dispute_window_seconds=100_000))
+    for _ in range(3):
+        commit_in_second_run(anvil_site)
+    void(anvil_site, 2)
+    ledger.restore_head(2)
+    commit_in_second_run(anvil_site)
+    anvil_site.advance(100_000)
+    anvil_site.rpc.request("evm_mine")
+    state, states = ledger.run(2), ledger.rounds(2)
+    runs = ledger.domain("TrainingRuns").verifying_contract
+    calls = [encode_call("TrainingRuns", "run", 2)]
+    calls += [encode_call("TrainingRuns", "statusOf", 2, s.commit.round) for s in states]
+    stored, *found = anvil_site.rpc.calls(runs, calls)
+    run = decode_result("TrainingRuns", "run", stored)
+    assert (run["headRound"], run["lastRound"], run["quorum"]) == (state.head_round, state.last_round, state.quorum)
+    assert run["headDigest"] == cids.digest(state.head_cid)
+    assert run["specDigest"] == cids.digest(state.spec_cid)
+    assert (run["rewardCap"], run["datasetDigest"]) == (state.reward_cap, state.dataset_digest)
+    assert run["cumulativeReward"] == states[-1].cumulative_reward
+    assert [decode_result("TrainingRuns", "statusOf", answer) for answer in found] == [s.status for s in states]
+
+
+@pytest.mark.real
 def test_the_domains_are_those_that_the_contracts_report(anvil_site: AnvilSite) -> None:
     ledger = anvil_site.ledger(OUTSIDER)
     for contract in DOMAIN_NAMES:
