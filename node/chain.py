@@ -211,6 +211,17 @@ class ChainLedger:
         receipt = self._send("RewardVault", "claim", leaf_fields(leaf), data, list(proof))
         return int(self._logged(receipt, "RewardClaimed").args["amount"])
 
+    def claim_for(self, claims: Sequence[tuple[ContributionLeaf, Sequence[bytes]]]) -> int:
+        self._require_money()
+        first = claims[0][0]
+        state = self.round(first.run_id, first.round)
+        if state is None:
+            raise LedgerRefused("RoundNotFinal", {"runId": first.run_id, "round": first.round})
+        leaves, proofs = [leaf_fields(leaf) for leaf, _ in claims], [list(proof) for _, proof in claims]
+        receipt = self._send("RewardVault", "claimFor", leaves, data_fields(data_of(state)), proofs)
+        events = (self._fetcher.decode(log) for log in receipt.logs)
+        return sum(event.args["amount"] for event in events if event is not None and event.name == "RewardClaimed")
+
     def release(self, run_id: int, member_id: int) -> int:
         self._require_money()
         receipt = self._send("RewardVault", "release", run_id, member_id)

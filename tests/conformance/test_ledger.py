@@ -738,6 +738,33 @@ def test_a_later_claim_pays_the_difference(rewarded: Site) -> None:
     assert claim(rewarded, second[1], second) == 6 * TWR
 
 
+def all_claims(site: Site) -> list[tuple[ContributionLeaf, Sequence[bytes]]]:
+    tree = tree_of(site.ledger(OUTSIDER))
+    return [(leaf, tree.proof(hash_of(site.ledger(OUTSIDER), leaf))) for leaf in LEAVES]
+
+
+def test_one_transaction_claims_for_all_and_passes_over_who_was_paid(rewarded: Site) -> None:
+    ledger = rewarded.ledger(OUTSIDER)
+    claim(rewarded, LEAVES[0])
+    assert ledger.claim_for(all_claims(rewarded)) == 3 * TWR
+    assert [ledger.reward_balance(who.address) for who in (ADA, BO, CY)] == [7 * TWR, 3 * TWR, 0]
+    assert ledger.claim_for(all_claims(rewarded)) == 0
+
+
+def test_a_batch_with_a_forged_leaf_pays_nobody(rewarded: Site) -> None:
+    ledger = rewarded.ledger(OUTSIDER)
+    honest, (leaf, proof), _ = all_claims(rewarded)
+    forged = replace(leaf, cumulative_reward=leaf.cumulative_reward + 1)
+    assert refusal(lambda: ledger.claim_for([honest, (forged, proof)]))[0] == "InvalidProof"
+    assert ledger.claimed(1, 1) == 0
+
+
+def test_a_batch_of_two_rounds_is_refused(rewarded: Site) -> None:
+    honest, (leaf, proof), _ = all_claims(rewarded)
+    refused = refusal(lambda: rewarded.ledger(OUTSIDER).claim_for([honest, (replace(leaf, round=2), proof)]))
+    assert refused == ("AnotherRound", {"index": 1, "runId": 1, "round": 2})
+
+
 def test_a_claim_on_a_round_in_dispute_is_refused(running: Site) -> None:
     commit_round(running)
     assert refusal(lambda: claim(running, LEAVES[0])) == ("RoundNotFinal", {"runId": 1, "round": 1})

@@ -177,7 +177,7 @@ def test_rounds_merit_and_votes_work_without_money_on_a_chain() -> None:
         ledger = ChainLedger(deploy(url, HISTORYS_OPERATOR, settings=settings), key=HISTORYS_OPERATOR)
         history = History(ledger=ledger, clock=ChainClock(Rpc(url))).play()
         assert [state.commit.reward for state in ledger.rounds(1)] == [0, 0]
-        assert ledger.proposal(history.proposal_id).votes_for == 30
+        assert ledger.proposal(history.proposal_id).tally.weight_for == 30
         assert not any(event.contract in ("RewardToken", "RewardVault") for event in ledger.events(0))
 
 
