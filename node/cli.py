@@ -236,16 +236,16 @@ def _effect(ledger: Ledger, action: object) -> str:
 @app.command()
 @verb
 def claim(
-    name: Annotated[str, typer.Option("--as", help="Member whose rewards are claimed.")] = "",
+    name: Annotated[str | None, typer.Option("--as", help="Member whose rewards are claimed.")] = None,
     everyone: Annotated[bool, typer.Option("--everyone", help="For all, paid by the operator's account.")] = False,
     run: RunOption = 1,
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Claim all final, unpaid rewards of a run by Merkle proof."""
-    if everyone == bool(name):
-        raise ConfigError("expected --as NAME or --everyone")
-    if everyone:
+    if everyone == (name is not None):
+        raise ConfigError("expected either --as NAME or --everyone")
+    if name is None:
         found = find_home(home)
         total = claim_for_all(
             open_ledger(found, open_identity(found, COORDINATOR)), open_store(found, COORDINATOR), run
