@@ -31,6 +31,7 @@ from node.records import (
     RoundCommit,
     RunParams,
     SpecParams,
+    Sponsor,
     Support,
     Voucher,
 )
@@ -39,7 +40,9 @@ from node.typed_data import sign
 CLIENTS = (2, 100, 10_000)
 NUM_LEAVES = 1024
 NUM_MEMBERS = 14
-NUM_BALLOTS = 10
+NUM_BALLOTS = NUM_CLAIMS = 10
+NUM_SPONSORS = 2
+"""The proposer and one more."""
 QUORUM = 3
 TOKEN = 10**18
 FOR_EVER = 2**40
@@ -103,50 +106,52 @@ class House:
 
     def claim(self, cumulative: int) -> int:
         """A round whose tree has 1,024 leaves, and a claim of the first member's; returns the claim's gas."""
-        leaf = self._leaf(cumulative)
+        ((leaf, proof),) = self._round_of(self.members[:1], cumulative)
+        return self.chain.gas_of(lambda: self.ledger.claim(leaf, proof))
+
+    def claim_for(self, cumulative: int) -> int:
+        """The same for ten members in one transaction; returns the gas of each."""
+        claims = self._round_of(self.members[:NUM_CLAIMS], cumulative)
+        return self.chain.gas_of(lambda: self.ledger.claim_for(claims)) // NUM_CLAIMS
+
+    def _round_of(self, people: Sequence[Identity], cumulative: int) -> list[tuple[ContributionLeaf, Sequence[bytes]]]:
+        leaves = [self._leaf(who, cumulative) for who in people]
         domain = self.ledger.domain("TrainingRuns")
-        own = contribution_leaf_hash(domain.chain_id, domain.verifying_contract, leaf)
-        tree = Tree([own, *_others()])
+        own = [contribution_leaf_hash(domain.chain_id, domain.verifying_contract, leaf) for leaf in leaves]
+        tree = Tree([*own, *_others()[: NUM_LEAVES - len(own)]])
         self.commit(tree.root, 3)
         self.chain.wait(60)
-        return self.chain.gas_of(lambda: self.ledger.claim(leaf, tree.proof(own)))
+        return [(leaf, tree.proof(leaf_hash)) for leaf, leaf_hash in zip(leaves, own, strict=True)]
 
     def vote(self) -> dict[str, int]:
-        """Gas of a proposal, a later vote and signed ballots; of members who voted before."""
+        """Gas of a proposal with a sponsor beside its proposer, of a later vote, and of ten signed ballots, each."""
         leaves, tree = self._commit_epoch()
-        gas: dict[str, int] = {}
-        for words in ("Change it", "Change it again"):
-            number, gas["propose"] = self._propose(words)
-            self.chain.wait(60)
-            for who, leaf in zip(self.members[:2], leaves, strict=False):
-                params = ballot_params(leaf, tree.proof(self._merit_hash(leaf)))
-                call = encode_call("TenWingsGovernor", "castVoteWithReasonAndParams", number, 1, "", params)
-                gas["vote"] = self.chain.send(who, self.deployment.addresses["TenWingsGovernor"], call)
-            signers = zip(self.members[2 : 2 + NUM_BALLOTS], leaves[2:], strict=False)
-            spent = [self._ballot(number, who, leaf, tree) for who, leaf in signers]
-            gas["signed ballot"] = sum(spent) // len(spent)
-        return gas
+        number, gas = self._propose()
+        self.chain.wait(60)
+        ballots = [self._ballot(number, who, leaf, tree) for who, leaf in zip(self.members, leaves, strict=True)]
+        governor = self.deployment.addresses["TenWingsGovernor"]
+        found = {"propose": gas}
+        for who, (ballot, _) in zip(self.members[:2], ballots, strict=False):
+            call = ("castVoteWithReasonAndParams", number, int(ballot.support), "", ballot.params)
+            found["vote"] = self.chain.send(who, governor, encode_call("TenWingsGovernor", *call))
+        signed = ballots[2 : 2 + NUM_BALLOTS]
+        return {**found, "signed ballot": self.chain.gas_of(lambda: self.ledger.cast_ballots(signed)) // len(signed)}
 
-    def _propose(self, words: str) -> tuple[int, int]:
+    def _propose(self) -> tuple[int, int]:
         """The proposal's id and its gas."""
         action, proposer = self.ledger.set_spec_action(1, _cid("spec 2"), SPEC), self.members[0]
-        description = describe(words, proposer.address)
+        description = describe("Change it", proposer.address, 1)
         number = self.ledger.proposal_id([action], description)
         statement = ProposalStatement(proposer=proposer.address, proposal_id=number, deadline=FOR_EVER)
-        signature = sign(proposer, self.ledger.domain("TenWingsGovernor"), statement)
-        return number, self.chain.gas_of(lambda: self.ledger.propose(statement, [action], description, signature))
+        domain = self.ledger.domain("TenWingsGovernor")
+        people = sorted(self.members[:NUM_SPONSORS], key=lambda who: int(who.address, 16))
+        sponsors = [Sponsor(account=who.address, signature=sign(who, domain, statement)) for who in people]
+        return number, self.chain.gas_of(lambda: self.ledger.propose(statement, [action], description, sponsors))
 
-    def _ballot(self, number: int, who: Identity, leaf: MeritLeaf, tree: Tree) -> int:
-        ballot = Ballot(
-            proposal_id=number,
-            support=Support.FOR,
-            voter=who.address,
-            nonce=self.ledger.ballot_nonce(who.address),
-            reason="",
-            params=ballot_params(leaf, tree.proof(self._merit_hash(leaf))),
-        )
-        signature = sign(who, self.ledger.domain("TenWingsGovernor"), ballot)
-        return self.chain.gas_of(lambda: self.ledger.cast_ballot(ballot, signature))
+    def _ballot(self, number: int, who: Identity, leaf: MeritLeaf, tree: Tree) -> tuple[Ballot, bytes]:
+        params = ballot_params(leaf, tree.proof(self._merit_hash(leaf)))
+        ballot = Ballot(proposal_id=number, support=Support.FOR, voter=who.address, reason="", params=params)
+        return ballot, sign(who, self.ledger.domain("TenWingsGovernor"), ballot)
 
     def _commit_epoch(self) -> tuple[list[MeritLeaf], Tree]:
         leaves = [
@@ -172,12 +177,12 @@ class House:
         domain = self.ledger.domain("MeritEpochs")
         return merit_leaf_hash(domain.chain_id, domain.verifying_contract, leaf)
 
-    def _leaf(self, cumulative: int) -> ContributionLeaf:
+    def _leaf(self, who: Identity, cumulative: int) -> ContributionLeaf:
         return ContributionLeaf(
             run_id=1,
             round=self.ledger.run(1).next_round,
-            member_id=1,
-            account=self.members[0].address,
+            member_id=self.members.index(who) + 1,
+            account=who.address,
             samples=640,
             steps=30,
             score=1_250,
@@ -234,6 +239,8 @@ def ours(chain: Chain) -> Ours:
     gas = {f"commit {n}": house.commit(bytes([2]) * 32, n) for n in CLIENTS}
     house.claim(10 * TOKEN)
     gas["claim"] = house.claim(20 * TOKEN)
+    house.claim_for(30 * TOKEN)
+    gas["claims"] = house.claim_for(40 * TOKEN)
     gas |= house.vote()
     addresses = house.deployment.addresses
     accounts = [house.members[0].address, house.members[1].address, *_addresses(NUM_LEAVES - 2)]

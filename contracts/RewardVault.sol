@@ -67,13 +67,27 @@ contract RewardVault is IRewardVault, AccessControl {
     function claim(Leaf calldata leaf, ITrainingRuns.RoundData calldata data, bytes32[] calldata proof) external {
         _trainingRuns.requireFinal(leaf.runId, leaf.round, data);
         _requireProof(leaf, proof, data.contributionsRoot);
-        uint256 amount = _requireUnpaid(leaf);
-        address account = _members.accountOf(leaf.memberId);
-        Budget memory budget = _spend(leaf.runId, amount, data.cumulativeReward);
-        _claimed[leaf.runId][leaf.memberId] = leaf.cumulativeReward;
-        emit RewardClaimed(leaf.runId, leaf.round, leaf.memberId, account, amount, leaf.cumulativeReward);
-        if (budget.vestedBps > 0) amount = _lock(leaf.runId, leaf.memberId, amount, budget);
-        _token.safeTransfer(account, amount);
+        uint256 paid = _claimed[leaf.runId][leaf.memberId];
+        if (leaf.cumulativeReward <= paid) {
+            revert NothingToClaim(leaf.runId, leaf.memberId, leaf.cumulativeReward, paid);
+        }
+        _pay(leaf, data.cumulativeReward);
+    }
+
+    /// @inheritdoc IRewardVault
+    function claimFor(Leaf[] calldata leaves, ITrainingRuns.RoundData calldata data, bytes32[][] calldata proofs)
+        external
+    {
+        if (leaves.length == 0 || leaves.length != proofs.length) revert InvalidBatch(leaves.length, proofs.length);
+        (uint256 runId, uint32 round) = (leaves[0].runId, leaves[0].round);
+        _trainingRuns.requireFinal(runId, round, data);
+        for (uint256 i = 0; i < leaves.length; ++i) {
+            Leaf calldata leaf = leaves[i];
+            if (leaf.runId != runId || leaf.round != round) revert AnotherRound(i, leaf.runId, leaf.round);
+            if (leaf.cumulativeReward <= _claimed[runId][leaf.memberId]) continue;
+            _requireProof(leaf, proofs[i], data.contributionsRoot);
+            _pay(leaf, data.cumulativeReward);
+        }
     }
 
     /// @inheritdoc IRewardVault
@@ -143,17 +157,20 @@ contract RewardVault is IRewardVault, AccessControl {
         return _trainingRuns;
     }
 
+    /// @dev Everything is written before the token is called.
+    function _pay(Leaf calldata leaf, uint256 granted) private {
+        uint256 amount = leaf.cumulativeReward - _claimed[leaf.runId][leaf.memberId];
+        address account = _members.accountOf(leaf.memberId);
+        Budget memory budget = _spend(leaf.runId, amount, granted);
+        _claimed[leaf.runId][leaf.memberId] = leaf.cumulativeReward;
+        emit RewardClaimed(leaf.runId, leaf.round, leaf.memberId, account, amount, leaf.cumulativeReward);
+        if (budget.vestedBps > 0) amount = _lock(leaf.runId, leaf.memberId, amount, budget);
+        _token.safeTransfer(account, amount);
+    }
+
     function _requireProof(Leaf calldata leaf, bytes32[] calldata proof, bytes32 root) private view {
         bytes32 hash = leafHash(leaf);
         if (!MerkleProof.verifyCalldata(proof, root, hash)) revert InvalidProof(leaf.runId, leaf.round, hash);
-    }
-
-    function _requireUnpaid(Leaf calldata leaf) private view returns (uint256 amount) {
-        uint256 paid = _claimed[leaf.runId][leaf.memberId];
-        if (leaf.cumulativeReward <= paid) {
-            revert NothingToClaim(leaf.runId, leaf.memberId, leaf.cumulativeReward, paid);
-        }
-        return leaf.cumulativeReward - paid;
     }
 
     /// @dev A proof against an older round is fine: the grant is then that of the newest round already claimed from, so

@@ -6,8 +6,9 @@ time or on a balance is asked of the contracts.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeVar
 
 from node import cid as cids
 from node import governance
@@ -70,6 +71,7 @@ from node.records import (
 )
 from node.run_history import RunHistory
 
+T = TypeVar("T")
 _OVER = (ProposalState.CANCELED, ProposalState.DEFEATED, ProposalState.EXPIRED, ProposalState.EXECUTED)
 
 
@@ -88,6 +90,9 @@ class ChainLedger:
         self._fetcher = EventFetcher(self._rpc, deployment)
         self._log = EventLog(self._rpc, deployment)
         self._settled: dict[tuple[int, int], Proposal] = {}
+        self._histories: dict[int, tuple[int, int, RunHistory]] = {}
+        """By run: the log's generation, how many events were taken, what they add up to."""
+        self._histories_lock = threading.RLock()
 
     # identity of the chain
 
@@ -155,7 +160,7 @@ class ChainLedger:
         return len(self._log.refreshed().named("RunCreated"))
 
     def run(self, run_id: int) -> RunState:
-        state = self._history(run_id).state
+        state = self._of_run(run_id, lambda history: history.state)
         if state is None:
             raise LedgerRefused("UnknownRun", {"runId": run_id})
         return state
@@ -169,22 +174,32 @@ class ChainLedger:
         return receipt.tx_hash
 
     def round(self, run_id: int, round_number: int) -> RoundState | None:
-        return self._history(run_id).round(round_number, self._rpc.now())
+        now = self._rpc.now()
+        return self._of_run(run_id, lambda history: history.round(round_number, now))
 
     def rounds(self, run_id: int) -> Sequence[RoundState]:
         self.run(run_id)
-        history, now = self._history(run_id), self._rpc.now()
-        return tuple(state for n in sorted(history.rounds) if (state := history.round(n, now)) is not None)
+        now = self._rpc.now()
+        return self._of_run(run_id, lambda history: history.all_rounds(now))
 
     def restore_head(self, run_id: int) -> bytes:
-        history = self._history(run_id)
-        if history.lost_at == 0:
+        first = self._of_run(run_id, lambda history: history.rounds.get(history.lost_at))
+        if first is None:
             raise LedgerRefused("HeadKnown", {"runId": run_id})
-        data = data_of(history.rounds[history.lost_at])
-        return self._send("TrainingRuns", "restoreHead", run_id, data_fields(data)).tx_hash
+        return self._send("TrainingRuns", "restoreHead", run_id, data_fields(data_of(first))).tx_hash
 
-    def _history(self, run_id: int) -> RunHistory:
-        return RunHistory.of(self._log.refreshed().of_run(run_id), run_id)
+    def _of_run(self, run_id: int, read: Callable[[RunHistory], T]) -> T:
+        """What `read` finds in the run's history, which is carried on from where the last call left it."""
+        with self._histories_lock:
+            log = self._log.refreshed()
+            generation, taken, history = self._histories.get(run_id, (log.generation, 0, RunHistory()))
+            if generation != log.generation:
+                generation, taken, history = log.generation, 0, RunHistory()
+            events = log.of_run(run_id, taken)
+            for event in events:
+                history.take(event)
+            self._histories[run_id] = (generation, taken + len(events), history)
+            return read(history)
 
     # rewards
 
@@ -210,6 +225,17 @@ class ChainLedger:
         data = data_fields(data_of(state))
         receipt = self._send("RewardVault", "claim", leaf_fields(leaf), data, list(proof))
         return int(self._logged(receipt, "RewardClaimed").args["amount"])
+
+    def claim_for(self, claims: Sequence[tuple[ContributionLeaf, Sequence[bytes]]]) -> int:
+        self._require_money()
+        first = claims[0][0]
+        state = self.round(first.run_id, first.round)
+        if state is None:
+            raise LedgerRefused("RoundNotFinal", {"runId": first.run_id, "round": first.round})
+        leaves, proofs = [leaf_fields(leaf) for leaf, _ in claims], [list(proof) for _, proof in claims]
+        receipt = self._send("RewardVault", "claimFor", leaves, data_fields(data_of(state)), proofs)
+        events = (self._fetcher.decode(log) for log in receipt.logs)
+        return sum(event.args["amount"] for event in events if event is not None and event.name == "RewardClaimed")
 
     def release(self, run_id: int, member_id: int) -> int:
         self._require_money()

@@ -121,10 +121,10 @@ class EventLog:
         with self._lock:
             return self._by_key.get((name, *key))
 
-    def of_run(self, run_id: int) -> Sequence[Event]:
-        """All events of TrainingRuns about this run, in order."""
+    def of_run(self, run_id: int, start: int = 0) -> Sequence[Event]:
+        """Events of TrainingRuns about this run, in order, from the `start`-th on."""
         with self._lock:
-            return tuple(self._by_run[run_id])
+            return tuple(self._by_run[run_id][start:])
 
     def between(self, from_block: int, to_block: int | None) -> Sequence[Event]:
         """Events of these blocks, both included, in order."""

@@ -18,7 +18,7 @@ from node.drafts import ProposalDraft
 from node.errors import ConfigError, PrerequisiteError
 from node.governance import article_of, words_of
 from node.local_ports import Ports
-from node.membership import MemberDesk
+from node.membership import MemberDesk, claim_for_all
 from node.ports import Ledger
 from node.proofs import merit_proof
 from node.records import Hurdles, ProposalState, RoundStatus, Support
@@ -236,12 +236,22 @@ def _effect(ledger: Ledger, action: object) -> str:
 @app.command()
 @verb
 def claim(
-    name: AsOption,
+    name: Annotated[str | None, typer.Option("--as", help="Member whose rewards are claimed.")] = None,
+    everyone: Annotated[bool, typer.Option("--everyone", help="For all, paid by the operator's account.")] = False,
     run: RunOption = 1,
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Claim all final, unpaid rewards of a run by Merkle proof."""
+    if everyone == (name is not None):
+        raise ConfigError("expected either --as NAME or --everyone")
+    if name is None:
+        found = find_home(home)
+        total = claim_for_all(
+            open_ledger(found, open_identity(found, COORDINATOR)), open_store(found, COORDINATOR), run
+        )
+        Out(as_json=as_json).result({"paid_wei": str(total)}, f"{tokens(total)} claimed for all members of run {run}")
+        return
     desk = open_desk(find_home(home), name)
     paid = desk.claim(run)
     balance = desk.ledger.reward_balance(desk.account)

@@ -10,7 +10,7 @@ from node.drafts import ProposalDraft
 from node.errors import ConfigError, NoRewards
 from node.identity import Identity
 from node.ports import ContentStore, Ledger
-from node.proofs import claim_proof, merit_proof
+from node.proofs import claim_proof, claim_proofs, merit_proof
 from node.records import (
     Action,
     Address,
@@ -31,6 +31,19 @@ VALID_SECONDS = 3600
 """How long a signed message may wait for its relay."""
 DRAFT_SECONDS = 7 * 86_400
 """How long a proposal may wait for its sponsors."""
+
+
+def claim_for_all(ledger: Ledger, store: ContentStore, run_id: int) -> int:
+    """Claim for every member what is final and unpaid of a run, in one transaction of the ledger's sender. Returns the
+    wei. Raises NoRewards in a network without a token."""
+    if not ledger.pays_rewards():
+        raise NoRewards
+    newest = next((state for state in reversed(ledger.rounds(run_id)) if state.final), None)
+    if newest is None:
+        return 0
+    found = claim_proofs(ledger, store, newest)
+    unpaid = [(leaf, proof) for leaf, proof in found if leaf.cumulative_reward > ledger.claimed(run_id, leaf.member_id)]
+    return ledger.claim_for(unpaid) if unpaid else 0
 
 
 @dataclass(frozen=True, kw_only=True)

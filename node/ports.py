@@ -131,6 +131,11 @@ class Ledger(Protocol):
         account."""
         ...
 
+    def claim_for(self, claims: Sequence[tuple[ContributionLeaf, Sequence[bytes]]]) -> int:
+        """Leaves of one round with their proofs, in one transaction; who had it all before is passed over. Returns the
+        wei in all."""
+        ...
+
     def release(self, run_id: int, member_id: int) -> int:
         """Pay what has vested of a member's locked reward; returns it in wei. Raises LedgerRefused("NothingVested")."""
         ...

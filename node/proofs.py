@@ -25,7 +25,15 @@ def claim_proof(
     ledger: Ledger, store: ContentStore, state: RoundState, member_id: int
 ) -> tuple[ContributionLeaf, Sequence[bytes]] | None:
     """The member's leaf of a committed round and its proof; None when it has none. The leaf's account is the member's
-    of that time.
+    of that time. Raises ContentCorrupt as below."""
+    found = claim_proofs(ledger, store, state)
+    return next((claim for claim in found if claim[0].member_id == member_id), None)
+
+
+def claim_proofs(
+    ledger: Ledger, store: ContentStore, state: RoundState
+) -> Sequence[tuple[ContributionLeaf, Sequence[bytes]]]:
+    """All leaves of a committed round with their proofs.
 
     Raises ContentCorrupt when the tree on IPFS is not the one whose root was committed.
     """
@@ -34,10 +42,8 @@ def claim_proof(
     domain = ledger.domain("TrainingRuns")
     tree = contribution_tree(domain, leaves)
     _same_root(tree, state.commit.contributions_root, f"contributions tree of round {state.commit.round}")
-    leaf = next((leaf for leaf in leaves if leaf.member_id == member_id), None)
-    if leaf is None:
-        return None
-    return leaf, tree.proof(contribution_leaf_hash(domain.chain_id, domain.verifying_contract, leaf))
+    hashes = [contribution_leaf_hash(domain.chain_id, domain.verifying_contract, leaf) for leaf in leaves]
+    return [(leaf, tree.proof(own)) for leaf, own in zip(leaves, hashes, strict=True)]
 
 
 def merit_proof(

@@ -63,6 +63,10 @@ class RunHistory:
         held = self.final_at[number] > self.frozen_from and (self._run.disputed_round or now < self.held_until)
         return RoundStatus.FINAL if due and not held else RoundStatus.COMMITTED
 
+    def all_rounds(self, now: int) -> tuple[RoundState, ...]:
+        """In order of number, voided ones included, as they stand at Unix time `now`."""
+        return tuple(replace(self.rounds[n], status=self.status(n, now)) for n in sorted(self.rounds))
+
     def round(self, number: int, now: int) -> RoundState | None:
         """None when no such round was committed."""
         found = self.rounds.get(number)

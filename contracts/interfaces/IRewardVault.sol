@@ -65,6 +65,12 @@ interface IRewardVault {
     /// within the budget, are paid.
     error InsufficientFunds(uint256 runId, uint256 funded, uint256 needed);
 
+    /// @notice There must be as many proofs as leaves, and at least one.
+    error InvalidBatch(uint256 leaves, uint256 proofs);
+
+    /// @notice The `index`-th leaf (from 0) is of another run or round than the first.
+    error AnotherRound(uint256 index, uint256 runId, uint32 round);
+
     /// @notice Nothing of the member's locked reward has vested since it was last released.
     error NothingVested(uint256 runId, uint256 memberId);
 
@@ -81,6 +87,11 @@ interface IRewardVault {
     /// round must be final.
     /// @param data What the round was committed with.
     function claim(Leaf calldata leaf, ITrainingRuns.RoundData calldata data, bytes32[] calldata proof) external;
+
+    /// @notice The same for many members of one round in one transaction; who had it all before is passed over. Anyone
+    /// may call.
+    function claimFor(Leaf[] calldata leaves, ITrainingRuns.RoundData calldata data, bytes32[][] calldata proofs)
+        external;
 
     /// @notice Pays a member what has vested of its locked reward. Anyone may call for anyone.
     function release(uint256 runId, uint256 memberId) external;

@@ -38,6 +38,7 @@ from node.records import (
     ProposalStatement,
     Registration,
     RoundCommit,
+    RoundData,
     RoundState,
     RunParams,
     RunState,
@@ -225,6 +226,22 @@ class LocalLedger:
             raise LedgerRefused("RoundNotFinal", {"runId": leaf.run_id, "round": leaf.round})
         data, path = data_of(state), tuple(proof)
         return self._write("claim", (leaf, path), lambda tx: vault.claim(tx, leaf, data, path))[0]
+
+    def claim_for(self, claims: Sequence[tuple[ContributionLeaf, Sequence[bytes]]]) -> int:
+        first = claims[0][0]
+        state = self.round(first.run_id, first.round)
+        if state is None:
+            raise LedgerRefused("RoundNotFinal", {"runId": first.run_id, "round": first.round})
+        args = (tuple((leaf, tuple(proof)) for leaf, proof in claims),)
+        return self._write("claim_for", args, lambda tx: self._claim_for(tx, args[0], data_of(state)))[0]
+
+    def _claim_for(self, tx: Tx, claims: Sequence[tuple[ContributionLeaf, Sequence[bytes]]], data: RoundData) -> int:
+        """All or none: made on a copy, which takes over when it succeeded."""
+        trial = copy.deepcopy(self._contracts)
+        leaves, proofs = [leaf for leaf, _ in claims], [proof for _, proof in claims]
+        paid = trial.vault.claim_for(tx, leaves, data, proofs)
+        self._chain.contracts = trial
+        return paid
 
     def release(self, run_id: int, member_id: int) -> int:
         args = (run_id, member_id)

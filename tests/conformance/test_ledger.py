@@ -738,6 +738,33 @@ def test_a_later_claim_pays_the_difference(rewarded: Site) -> None:
     assert claim(rewarded, second[1], second) == 6 * TWR
 
 
+def all_claims(site: Site) -> list[tuple[ContributionLeaf, Sequence[bytes]]]:
+    tree = tree_of(site.ledger(OUTSIDER))
+    return [(leaf, tree.proof(hash_of(site.ledger(OUTSIDER), leaf))) for leaf in LEAVES]
+
+
+def test_one_transaction_claims_for_all_and_passes_over_who_was_paid(rewarded: Site) -> None:
+    ledger = rewarded.ledger(OUTSIDER)
+    claim(rewarded, LEAVES[0])
+    assert ledger.claim_for(all_claims(rewarded)) == 3 * TWR
+    assert [ledger.reward_balance(who.address) for who in (ADA, BO, CY)] == [7 * TWR, 3 * TWR, 0]
+    assert ledger.claim_for(all_claims(rewarded)) == 0
+
+
+def test_a_batch_with_a_forged_leaf_pays_nobody(rewarded: Site) -> None:
+    ledger = rewarded.ledger(OUTSIDER)
+    honest, (leaf, proof), _ = all_claims(rewarded)
+    forged = replace(leaf, cumulative_reward=leaf.cumulative_reward + 1)
+    assert refusal(lambda: ledger.claim_for([honest, (forged, proof)]))[0] == "InvalidProof"
+    assert ledger.claimed(1, 1) == 0
+
+
+def test_a_batch_of_two_rounds_is_refused(rewarded: Site) -> None:
+    honest, (leaf, proof), _ = all_claims(rewarded)
+    refused = refusal(lambda: rewarded.ledger(OUTSIDER).claim_for([honest, (replace(leaf, round=2), proof)]))
+    assert refused == ("AnotherRound", {"index": 1, "runId": 1, "round": 2})
+
+
 def test_a_claim_on_a_round_in_dispute_is_refused(running: Site) -> None:
     commit_round(running)
     assert refusal(lambda: claim(running, LEAVES[0])) == ("RoundNotFinal", {"runId": 1, "round": 1})
@@ -1543,6 +1570,40 @@ def comparable(site: Site) -> list[Any]:
 
 def without(args: dict[str, Any], ours: set[Address]) -> dict[str, Any]:
     return {k: v for k, v in args.items() if not (isinstance(v, tuple) and set(v) & ours)}
+
+
+@pytest.mark.real
+def test_the_events_replayed_make_the_contracts_own_state(anvil_site: AnvilSite) -> None:
+    for who in (ADA, BO, CY, DEE, EVE):
+        join(anvil_site, who)
+    register(anvil_site, ADA)
+    anvil_site.ledger(OPERATOR).create_run(params_of())
+    commit_round(anvil_site)
+    ledger = anvil_site.ledger(OUTSIDER)
+    anvil_site.advance(50)
+    epoch = epoch_of(ledger)
+    ledger.commit_epoch(epoch, cosign(ledger, epoch, ADA, BO))
+    anvil_site.advance(60)
+    anvil_site.ledger(OPERATOR).create_run(params_of(dispute_window_seconds=100_000))
+    for _ in range(3):
+        commit_in_second_run(anvil_site)
+    void(anvil_site, 2)
+    ledger.restore_head(2)
+    commit_in_second_run(anvil_site)
+    anvil_site.advance(100_000)
+    anvil_site.rpc.request("evm_mine")
+    state, states = ledger.run(2), ledger.rounds(2)
+    runs = ledger.domain("TrainingRuns").verifying_contract
+    calls = [encode_call("TrainingRuns", "run", 2)]
+    calls += [encode_call("TrainingRuns", "statusOf", 2, s.commit.round) for s in states]
+    stored, *found = anvil_site.rpc.calls(runs, calls)
+    run = decode_result("TrainingRuns", "run", stored)
+    assert (run["headRound"], run["lastRound"], run["quorum"]) == (state.head_round, state.last_round, state.quorum)
+    assert run["headDigest"] == cids.digest(state.head_cid)
+    assert run["specDigest"] == cids.digest(state.spec_cid)
+    assert (run["rewardCap"], run["datasetDigest"]) == (state.reward_cap, state.dataset_digest)
+    assert run["cumulativeReward"] == states[-1].cumulative_reward
+    assert [decode_result("TrainingRuns", "statusOf", answer) for answer in found] == [s.status for s in states]
 
 
 @pytest.mark.real

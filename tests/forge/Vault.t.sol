@@ -167,6 +167,61 @@ contract VaultTest is Rewards {
         expectRefused(leaf, new bytes32[](0), reason);
     }
 
+    function test_one_call_claims_for_all_and_passes_over_who_was_paid() public {
+        IRewardVault.Leaf[] memory leaves = grant([uint128(50e18), 30e18, 20e18], 100e18);
+        claim(leaves, 1);
+        bytes32[][] memory proofs = _proofs(leaves);
+        vm.prank(RELAYER);
+        vault.claimFor(leaves, dataOf(RUN, 1), proofs);
+        same(token.balanceOf(trainer(0)), 50e18);
+        same(token.balanceOf(trainer(1)), 30e18);
+        same(token.balanceOf(trainer(2)), 20e18);
+        same(vault.totalClaimed(RUN), 100e18);
+    }
+
+    function test_one_member_twice_in_a_batch_is_paid_once() public {
+        IRewardVault.Leaf[] memory leaves = grant([uint128(50e18), 30e18, 20e18], 100e18);
+        leaves[1] = leaves[0];
+        bytes32[][] memory proofs = new bytes32[][](3);
+        IRewardVault.Leaf[] memory own = new IRewardVault.Leaf[](3);
+        for (uint256 i = 0; i < 3; ++i) own[i] = leafOf(1, i, [uint128(50e18), 30e18, 20e18][i]);
+        proofs[0] = proofOf(own, 0);
+        proofs[1] = proofs[0];
+        proofs[2] = proofOf(own, 2);
+        vault.claimFor(leaves, dataOf(RUN, 1), proofs);
+        same(token.balanceOf(trainer(0)), 50e18);
+        same(vault.totalClaimed(RUN), 70e18);
+    }
+
+    function test_a_batch_is_of_one_round_with_a_proof_for_each() public {
+        IRewardVault.Leaf[] memory early = grant([uint128(50e18), 30e18, 20e18], 100e18);
+        bytes32[][] memory proofs = _proofs(early);
+        ITrainingRuns.RoundData memory data = dataOf(RUN, 1);
+        vm.expectRevert(abi.encodeWithSelector(IRewardVault.InvalidBatch.selector, 0, 3));
+        vault.claimFor(new IRewardVault.Leaf[](0), data, proofs);
+        vm.expectRevert(abi.encodeWithSelector(IRewardVault.InvalidBatch.selector, 3, 0));
+        vault.claimFor(early, data, new bytes32[][](0));
+        early[2].round = 2;
+        vm.expectRevert(abi.encodeWithSelector(IRewardVault.AnotherRound.selector, 2, RUN, 2));
+        vault.claimFor(early, data, proofs);
+    }
+
+    function test_a_batch_with_a_forged_leaf_pays_nobody() public {
+        IRewardVault.Leaf[] memory leaves = grant([uint128(50e18), 30e18, 20e18], 100e18);
+        bytes32[][] memory proofs = _proofs(leaves);
+        leaves[2].cumulativeReward = 21e18;
+        bytes32 hash = vault.leafHash(leaves[2]);
+        ITrainingRuns.RoundData memory data = dataOf(RUN, 1);
+        vm.expectRevert(abi.encodeWithSelector(IRewardVault.InvalidProof.selector, RUN, 1, hash));
+        vault.claimFor(leaves, data, proofs);
+        same(vault.totalClaimed(RUN), 0);
+    }
+
+    function _proofs(IRewardVault.Leaf[] memory leaves) private view returns (bytes32[][] memory proofs) {
+        proofs = new bytes32[][](leaves.length);
+        for (uint256 i = 0; i < leaves.length; ++i) proofs[i] = proofOf(leaves, i);
+    }
+
     function test_an_unknown_run_cannot_be_funded() public {
         vm.expectRevert(abi.encodeWithSelector(ITrainingRuns.UnknownRun.selector, 9));
         vault.fund(9, 1);

@@ -25,6 +25,9 @@ from node.identity import Identity, create_keystore, create_password_file
 from node.manifest import Manifest, verify
 from node.records import Address
 from tests.support.anvil import running_anvil
+from tests.support.history import OPERATOR as HISTORYS_OPERATOR
+from tests.support.history import SETTINGS as HISTORYS_SETTINGS
+from tests.support.history import History
 
 pytestmark = pytest.mark.real
 
@@ -152,6 +155,30 @@ def test_a_network_without_a_token_has_no_vault_and_says_so(moneyless: Deploymen
     for call in calls:
         with pytest.raises(NoRewards, match="one without a token"):
             call()
+
+
+class ChainClock:
+    """The chain's time, which tests move."""
+
+    def __init__(self, rpc: Rpc) -> None:
+        self._rpc = rpc
+
+    def __call__(self) -> int:
+        return self._rpc.now()
+
+    def advance(self, seconds: int) -> None:
+        self._rpc.request("evm_increaseTime", seconds)
+        self._rpc.request("evm_mine")
+
+
+def test_rounds_merit_and_votes_work_without_money_on_a_chain() -> None:
+    with running_anvil([HISTORYS_OPERATOR]) as url:
+        settings = replace(HISTORYS_SETTINGS, zero_token=True)
+        ledger = ChainLedger(deploy(url, HISTORYS_OPERATOR, settings=settings), key=HISTORYS_OPERATOR)
+        history = History(ledger=ledger, clock=ChainClock(Rpc(url))).play()
+        assert [state.commit.reward for state in ledger.rounds(1)] == [0, 0]
+        assert ledger.proposal(history.proposal_id).tally.weight_for == 30
+        assert not any(event.contract in ("RewardToken", "RewardVault") for event in ledger.events(0))
 
 
 def test_the_command_deploys_asks_first_and_verifies(tmp_path: Path) -> None:

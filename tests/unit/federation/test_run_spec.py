@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 import random
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
 
+from federation.aggregate import AGGREGATION_RULES
 from federation.config import InnerSpec, OuterSpec, RewardSpec, RoundSpec, RunSpec
 from node import cid as cids
 from node.errors import ConfigError
+from node.records import SpecParams
 
 TOML = """
 name = "worlds"
@@ -195,3 +198,55 @@ def test_tasks_are_names_with_weights_and_a_name_alone_weighs_one() -> None:
     spec = RunSpec().with_changes({"inner.tasks": "predict:0.25,tube"})
     assert spec.inner.task_weights() == (("predict", 0.25), ("tube", 1.0))
     assert RunSpec().inner.task_weights() == (("unconditional", 1.0),)
+
+
+def test_the_chain_is_told_eight_numbers_of_a_spec_in_whole_units() -> None:
+    spec = RunSpec().with_changes(
+        {
+            "inner.num_steps": "20",
+            "inner.learning_rate": "0.0003",
+            "inner.batch_size": "4",
+            "outer.alpha": "0.65",
+            "round.min_updates": "3",
+            "reward.per_round": "7",
+            "reward.trainers_bps": "6000",
+            "reward.evaluators_bps": "4000",
+        }
+    )
+
+    assert spec.chain_params == SpecParams(
+        inner_steps=20,
+        learning_rate_millionths=300,
+        batch_size=4,
+        outer_alpha_bps=6_500,
+        min_updates=3,
+        reward_per_round=7,
+        trainers_bps=6_000,
+        aggregation_rule=1,
+    )
+
+
+@pytest.mark.parametrize(
+    ("setting", "value", "unit"),
+    [("inner.learning_rate", "0.0000015", "0.000001"), ("outer.alpha", "0.65005", "0.0001")],
+)
+def test_a_number_that_the_chain_cannot_count_is_refused(setting: str, value: str, unit: str) -> None:
+    with pytest.raises(ConfigError, match=f"{setting}: expected a multiple of {unit}, got {value}"):
+        RunSpec().with_changes({setting: value})
+
+
+def test_an_unknown_aggregation_rule_is_refused_with_the_known_ones() -> None:
+    with pytest.raises(ConfigError, match=r"outer\.aggregation: expected one of clipped-mean, got 'loudest'"):
+        RunSpec().with_changes({"outer.aggregation": "loudest"})
+
+
+def test_every_aggregation_rule_has_an_id_of_its_own() -> None:
+    ids = [rule.rule_id for rule in AGGREGATION_RULES.values()]
+    assert (len(set(ids)), min(ids)) == (len(ids), 1)
+
+
+def test_an_honest_declaration_is_taken_and_a_lying_one_named() -> None:
+    spec = RunSpec()
+    spec.require_declared(spec.chain_params)
+    with pytest.raises(ConfigError, match="expected reward_per_round = 0 as its proposal declared on chain"):
+        spec.require_declared(replace(spec.chain_params, reward_per_round=0))

@@ -6,7 +6,7 @@ import pytest
 
 from node import cid as cids
 from node.errors import ConfigError, LedgerRefused, NoRewards
-from node.membership import VALID_SECONDS, MemberDesk
+from node.membership import VALID_SECONDS, MemberDesk, claim_for_all
 from node.records import ArtifactKind, ProposalState, Role, Support
 from tests.support.desk import desk_of
 from tests.support.history import HOUR, OPERATOR, TOKEN, History, identity
@@ -166,3 +166,11 @@ def test_a_network_without_a_token_says_that_it_pays_no_rewards() -> None:
         desk(history, "alice").claim(1)
     assert history.ledger.final_epoch() == 1
     assert [state.commit.reward for state in history.ledger.rounds(1)] == [0, 0]
+
+
+def test_one_claim_for_all_pays_everybody_what_is_open(history: History) -> None:
+    open_wei = sum(leaf.cumulative_reward for leaf in history.head_leaves if leaf.member_id != 1)
+
+    assert claim_for_all(history.ledger, history.store, 1) == open_wei
+    assert claim_for_all(history.ledger, history.store, 1) == 0
+    assert history.ledger.claimed(1, 2) == history.head_leaves[1].cumulative_reward
