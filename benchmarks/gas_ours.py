@@ -31,6 +31,7 @@ from node.records import (
     RoundCommit,
     RunParams,
     SpecParams,
+    Sponsor,
     Support,
     Voucher,
 )
@@ -123,30 +124,33 @@ class House:
                 call = encode_call("TenWingsGovernor", "castVoteWithReasonAndParams", number, 1, "", params)
                 gas["vote"] = self.chain.send(who, self.deployment.addresses["TenWingsGovernor"], call)
             signers = zip(self.members[2 : 2 + NUM_BALLOTS], leaves[2:], strict=False)
-            spent = [self._ballot(number, who, leaf, tree) for who, leaf in signers]
-            gas["signed ballot"] = sum(spent) // len(spent)
+            ballots = [self._ballot(number, who, leaf, tree) for who, leaf in signers]
+            gas["signed ballot"] = self._cast(ballots) // len(ballots)
         return gas
 
     def _propose(self, words: str) -> tuple[int, int]:
         """The proposal's id and its gas."""
         action, proposer = self.ledger.set_spec_action(1, _cid("spec 2"), SPEC), self.members[0]
-        description = describe(words, proposer.address)
+        description = describe(words, proposer.address, 1)
         number = self.ledger.proposal_id([action], description)
         statement = ProposalStatement(proposer=proposer.address, proposal_id=number, deadline=FOR_EVER)
         signature = sign(proposer, self.ledger.domain("TenWingsGovernor"), statement)
-        return number, self.chain.gas_of(lambda: self.ledger.propose(statement, [action], description, signature))
+        sponsors = [Sponsor(account=proposer.address, signature=signature)]
+        return number, self.chain.gas_of(lambda: self.ledger.propose(statement, [action], description, sponsors))
 
-    def _ballot(self, number: int, who: Identity, leaf: MeritLeaf, tree: Tree) -> int:
+    def _ballot(self, number: int, who: Identity, leaf: MeritLeaf, tree: Tree) -> tuple[Ballot, bytes]:
         ballot = Ballot(
             proposal_id=number,
             support=Support.FOR,
             voter=who.address,
-            nonce=self.ledger.ballot_nonce(who.address),
             reason="",
             params=ballot_params(leaf, tree.proof(self._merit_hash(leaf))),
         )
-        signature = sign(who, self.ledger.domain("TenWingsGovernor"), ballot)
-        return self.chain.gas_of(lambda: self.ledger.cast_ballot(ballot, signature))
+        return ballot, sign(who, self.ledger.domain("TenWingsGovernor"), ballot)
+
+    def _cast(self, ballots: Sequence[tuple[Ballot, bytes]]) -> int:
+        """All in one transaction; returns its gas."""
+        return self.chain.gas_of(lambda: self.ledger.cast_ballots(ballots))
 
     def _commit_epoch(self) -> tuple[list[MeritLeaf], Tree]:
         leaves = [
