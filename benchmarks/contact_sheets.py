@@ -4,7 +4,7 @@ python benchmarks/contact_sheets.py CHECKPOINT --out docs/img
 python benchmarks/contact_sheets.py CHECKPOINT --out docs/img --frames 17 --height 64 --width 64 --sampler dpm++
 
 The clips that rows are given from are drawn by a seed that no training of ours uses; their truth stands in the first
-row. The last row is a long video, window by window.
+row. Where a token holds several frames, all of its frames are given. The last row is a long video, window by window.
 """
 
 from __future__ import annotations
@@ -91,9 +91,15 @@ def task_rows(denoiser: Denoiser, shape: VideoShape, recipe: Recipe, seed: int) 
     everything = np.ones(truth.shape[:3], np.bool_)
     rows = [Row(title="truth", words=prompt, frames=truth, given=everything)]
     for task in TASKS:
-        places = _places(task, shape, factor)
-        at = places if task == "random_frames" else ()
-        given = place(task, truth[places] if places else None, shape, time_factor=factor, at=at)
+        places = _whole_tokens(_places(task, shape, factor), denoiser.model.config.patch[0])
+        by_place = task not in ("unconditional", "tube")  # the frames are what matters: the network is told no task
+        given = place(
+            "random_frames" if by_place else task,
+            truth[places] if places else None,
+            shape,
+            time_factor=factor,
+            at=places if by_place else (),
+        )
         (made,) = sample_many(
             denoiser,
             [prompt],
@@ -133,6 +139,12 @@ def _places(task: str, shape: VideoShape, factor: int) -> list[int]:
         "first_last": 1 + factor,
     }
     return given_frames(task, counts[task], num, factor)
+
+
+def _whole_tokens(places: Sequence[int], patch_frames: int) -> list[int]:
+    """The frames of every token that one of the places lies in, where a token holds several frames of a pixel codec."""
+    firsts = {place - place % patch_frames for place in places}
+    return sorted(first + step for first in firsts for step in range(patch_frames))
 
 
 def draw(rows: Sequence[Row]) -> bytes:
