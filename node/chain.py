@@ -18,6 +18,7 @@ from node.chain_records import (
     actions_from,
     artifact_from,
     ballot_fields,
+    bounds_from,
     charter_from,
     data_fields,
     data_of,
@@ -57,6 +58,7 @@ from node.records import (
     JoinRequest,
     Member,
     MeritBounds,
+    ParamBounds,
     Proposal,
     ProposalKind,
     ProposalState,
@@ -276,6 +278,9 @@ class ChainLedger:
         return record_from(MeritBounds, self._call("MeritEpochs", "bounds"))
 
     # governance
+
+    def spec_bounds(self) -> ParamBounds:
+        return bounds_from(self._call("TrainingRuns", "bounds"))
 
     def set_spec_action(self, run_id: int, spec_cid: Cid, params: SpecParams | None = None) -> Action:
         chosen = params or self.run(run_id).spec_params

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from node import cid as cids
 from node import governance
-from node.abi_codec import snake_case
+from node.abi_codec import camel_case, snake_case
 from node.records import (
     Action,
     Address,
@@ -76,12 +76,12 @@ def spec_fields(params: SpecParams) -> tuple[int, ...]:
 
 def spec_args(params: SpecParams) -> dict[str, int]:
     """IRunGovernance.SpecParams by Solidity name, as events hold it."""
-    return {_camel(f.name): getattr(params, f.name) for f in fields(params)}
+    return {camel_case(f.name): getattr(params, f.name) for f in fields(params)}
 
 
 def spec_params_from(args: Mapping[str, int]) -> SpecParams:
     """From IRunGovernance.SpecParams by Solidity name."""
-    return SpecParams(**{f.name: args[_camel(f.name)] for f in fields(SpecParams)})
+    return SpecParams(**{f.name: args[camel_case(f.name)] for f in fields(SpecParams)})
 
 
 def bounds_fields(bounds: ParamBounds) -> tuple[tuple[int, ...], tuple[int, ...]]:
@@ -92,11 +92,6 @@ def bounds_fields(bounds: ParamBounds) -> tuple[tuple[int, ...], tuple[int, ...]
 def bounds_from(args: Mapping[str, Mapping[str, int]]) -> ParamBounds:
     """From IRunGovernance.ParamBounds by Solidity name."""
     return ParamBounds(least=spec_params_from(args["least"]), most=spec_params_from(args["most"]))
-
-
-def _camel(name: str) -> str:
-    first, *rest = name.split("_")
-    return first + "".join(word.capitalize() for word in rest)
 
 
 def data_of(state: RoundState) -> RoundData:
@@ -123,7 +118,7 @@ def data_args(data: RoundData) -> dict[str, Any]:
 
 def data_from(args: Mapping[str, Any]) -> RoundData:
     """From ITrainingRuns.RoundData by Solidity name."""
-    return RoundData(**{f.name: args[_camel(f.name)] for f in fields(RoundData)})
+    return RoundData(**{f.name: args[camel_case(f.name)] for f in fields(RoundData)})
 
 
 def round_fields(commit: RoundCommit) -> tuple[Any, ...]:

@@ -14,10 +14,11 @@ from eth_utils.address import is_address, to_checksum_address
 
 from node import cid as cids
 from node.abi_codec import abi_of, encode_call, selector
+from node.chain_records import bounds_fields, data_fields, data_of
 from node.charter_text import parse_charter
 from node.errors import ConfigError
 from node.membership import MemberDesk
-from node.records import Action, Address, ProposalKind
+from node.records import Action, Address, ParamBounds, ProposalKind, SpecParams
 
 TRAIN_TOGETHER, MERIT_IS_EARNED, NO_ONE_RULES_ALONE, ALL_CAN_BE_CHECKED, RESPECT, SAFETY, A_COMMUNITY_THAT_LASTS = (
     range(1, 8)
@@ -164,20 +165,46 @@ def _dataset(desk: MemberDesk, run: int, words: Sequence[str]) -> Any:
     digest, state = cids.digest(cids.parse(text)), desk.ledger.run(run)
     if desk.ledger.artifact(digest) is None:
         raise ValueError(f"expected a registered dataset, got {text}")
-    changes = {"dataset": (f"0x{state.params.dataset_digest.hex()}", f"0x{digest.hex()}")}
+    changes = {"dataset": (f"0x{state.dataset_digest.hex()}", f"0x{digest.hex()}")}
     return [run, digest], f"Run {run}: train on dataset {text}.", changes
 
 
 def _quorum(desk: MemberDesk, run: int, words: Sequence[str]) -> Any:
     (number,) = _exactly(words, 1)
-    changes = {"quorum": (str(desk.ledger.run(run).params.quorum), number)}
+    changes = {"quorum": (str(desk.ledger.run(run).quorum), number)}
     return [run, int(number)], f"Run {run}: have {number} evaluators co-sign a round.", changes
 
 
 def _reward_cap(desk: MemberDesk, run: int, words: Sequence[str]) -> Any:
     (wei,) = _exactly(words, 1)
-    changes = {"reward_cap": (str(desk.ledger.run(run).params.reward_cap), wei)}
+    changes = {"reward_cap": (str(desk.ledger.run(run).reward_cap), wei)}
     return [run, int(wei)], f"Run {run}: let a round pay at most {wei} wei.", changes
+
+
+def _rollback(desk: MemberDesk, run: int, words: Sequence[str]) -> Any:
+    (number,) = _exactly(words, 1)
+    state, now = desk.ledger.round(run, int(number)), desk.ledger.run(run)
+    if state is None or not state.final:
+        raise ValueError(f"expected a final round of run {run}, got {number}")
+    changes = {"head": (now.head_cid, state.commit.checkpoint_cid)}
+    effect = f"Run {run}: go back to the checkpoint of round {number}; rewards stay."
+    return [run, int(number), data_fields(data_of(state))], effect, changes
+
+
+def _spec_bounds(desk: MemberDesk, _run: int, words: Sequence[str]) -> Any:
+    now, changes = desk.ledger.spec_bounds(), {}
+    least, most = dict(vars(now.least)), dict(vars(now.most))
+    for word in words:
+        name, _, ends = word.partition("=")
+        low, dots, high = ends.partition("..")
+        if name not in least or not dots or not (low.isdecimal() and high.isdecimal()):
+            raise ValueError(f"expected NAME=LEAST..MOST with a name of {', '.join(least)}, got {word!r}")
+        changes[name] = (f"{least[name]}..{most[name]}", ends)
+        least[name], most[name] = int(low), int(high)
+    if not changes:
+        raise ValueError("expected a change, got nothing")
+    wanted = ParamBounds(least=SpecParams(**least), most=SpecParams(**most))
+    return [bounds_fields(wanted)], f"Change the bounds of specs: {_told(changes)}.", changes
 
 
 def _promote(_desk: MemberDesk, run: int, words: Sequence[str]) -> Any:
@@ -218,6 +245,8 @@ FORMS: Mapping[str, Form] = dict((
     _form("dataset CID", "TrainingRuns.setDataset", TRAIN_TOGETHER, _dataset),
     _form("quorum NUMBER", "TrainingRuns.setQuorum", ALL_CAN_BE_CHECKED, _quorum),
     _form("reward-cap WEI", "TrainingRuns.setRewardCap", A_COMMUNITY_THAT_LASTS, _reward_cap),
+    _form("rollback ROUND", "TrainingRuns.rollBack", TRAIN_TOGETHER, _rollback),
+    _form("spec-bounds NAME=LEAST..MOST...", "TrainingRuns.setBounds", NO_ONE_RULES_ALONE, _spec_bounds),
     _form("promote CID", "TrainingRuns.promote", TRAIN_TOGETHER, _promote),
     _form("release CID", "ArtifactRegistry.certifyRelease", TRAIN_TOGETHER, _release),
 ))  # fmt: skip

@@ -22,6 +22,7 @@ from node.records import (
     JoinRequest,
     Member,
     MeritBounds,
+    ParamBounds,
     Proposal,
     ProposalKind,
     ProposalStatement,
@@ -159,6 +160,10 @@ class Ledger(Protocol):
         ...
 
     # governance
+    def spec_bounds(self) -> ParamBounds:
+        """What a vote may set in a spec."""
+        ...
+
     def set_spec_action(self, run_id: int, spec_cid: Cid, params: SpecParams | None = None) -> Action:
         """`params`: the spec's numbers that the chain bounds; None declares those in force."""
         ...

@@ -33,6 +33,7 @@ from node.records import (
     JoinRequest,
     Member,
     MeritBounds,
+    ParamBounds,
     Proposal,
     ProposalKind,
     ProposalStatement,
@@ -273,6 +274,9 @@ class LocalLedger:
         return self._contracts.epochs.bounds
 
     # governance
+
+    def spec_bounds(self) -> ParamBounds:
+        return self._contracts.runs.bounds
 
     def set_spec_action(self, run_id: int, spec_cid: Cid, params: SpecParams | None = None) -> Action:
         chosen = params or self.run(run_id).spec_params

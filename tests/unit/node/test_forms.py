@@ -56,6 +56,25 @@ def called(desk: MemberDesk, found: Plan) -> tuple[str, dict[str, object]]:
             "Make ArtifactRegistry.setLicence routine.",
             ProposalKind.CONSTITUTIONAL,
         ),
+        (
+            "spec-bounds batch_size=1..64",
+            "TrainingRuns.setBounds",
+            "Change the bounds of specs: batch_size from 1..4096 to 1..64.",
+            ProposalKind.CONSTITUTIONAL,
+        ),
+        ("quorum 1", "TrainingRuns.setQuorum", "Run 1: have 1 evaluators co-sign a round.", ProposalKind.STANDARD),
+        (
+            "reward-cap 5000",
+            "TrainingRuns.setRewardCap",
+            "Run 1: let a round pay at most 5000 wei.",
+            ProposalKind.STANDARD,
+        ),
+        (
+            "rollback 1",
+            "TrainingRuns.rollBack",
+            "Run 1: go back to the checkpoint of round 1; rewards stay.",
+            ProposalKind.STANDARD,
+        ),
         ("guardian nobody", "TenWingsGovernor.setGuardian", "Have no guardian.", ProposalKind.CONSTITUTIONAL),
         ("member 3 suspend", "MemberRegistry.setActive", "Suspend member 3, carol.", ProposalKind.STANDARD),
         (
@@ -120,6 +139,10 @@ def test_a_charter_goes_to_ipfs_and_its_articles_are_counted(bob: MemberDesk, tm
         ("kind Nowhere setSpec routine", "expected one of our contracts"),
         ("guardian nowhere 30", "expected a 0x address"),
         ("charter absent.md", "No such file"),
+        ("rollback 7", "expected a final round of run 1, got 7"),
+        ("spec-bounds", "expected a change, got nothing"),
+        ("spec-bounds batch_size=3", "expected NAME=LEAST..MOST"),
+        ("dataset bafkreigh2akiscaildcqabsyg3dfr6chu3fgpregiymsck7e7aqa4s52zy", "expected a registered dataset"),
     ],
 )
 def test_words_that_fit_no_form_say_what_was_expected(bob: MemberDesk, words: str, message: str) -> None:
