@@ -113,7 +113,7 @@ def data_fields(data: RoundData) -> tuple[Any, ...]:
 
 def data_args(data: RoundData) -> dict[str, Any]:
     """ITrainingRuns.RoundData by Solidity name."""
-    return {_camel(f.name): getattr(data, f.name) for f in fields(data)}
+    return {camel_case(f.name): getattr(data, f.name) for f in fields(data)}
 
 
 def data_from(args: Mapping[str, Any]) -> RoundData:
