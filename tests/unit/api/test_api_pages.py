@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from api.render import hexagram_path, loss, tokens, when
-from node.records import Action, Support
+from node.abi_codec import encode_call
+from node.charter_text import default_charter
+from node.records import Action, Sponsor, Support
+from node.typed_data import sign
 from tests.support.history import REFUSAL_DETAIL, History, forget
 from tests.support.site import Page, Site
 
@@ -157,6 +161,60 @@ def test_a_proposal_shows_its_effect_and_what_it_changes_in_the_spec(site: Site,
     assert "inner.num_steps 30 60" in page.text
     assert "Longer rounds waste less time." in page.text
     assert "#proposer" not in page.text
+
+
+def constitutional(history: History, *sponsors: str) -> int:
+    """Other rules, proposed by bob and signed by these, too."""
+    rules = replace(history.ledger.rules(), veto_bps=4_000)
+    call = encode_call("TenWingsGovernor", "setRules", tuple(vars(rules).values()))
+    history.actions = (Action(target=history.ledger.addresses()["TenWingsGovernor"], calldata=call),)
+    statement, description, signed = history.proposal_messages("bob", "Stop less")
+    domain = history.ledger.domain("TenWingsGovernor")
+    for name in sponsors:
+        person = history.people[name]
+        signed.append(Sponsor(account=person.address, signature=sign(person, domain, statement)))
+    ascending = sorted(signed, key=lambda sponsor: int(sponsor.account, 16))
+    history.proposal_id = history.ledger.propose(statement, history.actions, description, ascending)
+    return history.proposal_id
+
+
+def test_a_constitutional_proposal_shows_both_houses_its_sponsors_and_its_article() -> None:
+    history = History().play()
+    number = constitutional(history, "carol")
+    history.clock.advance(120)
+    history.vote("alice", Support.FOR)
+    history.vote("bob", Support.AGAINST)
+
+    site = Site(history)
+    page, twin = site.page(f"/proposals/{number}"), site.twin(f"/proposals/{number}")
+
+    row = twin["proposal"]
+    assert (row["kind"], row["article"], row["heads_for"], row["heads_against"]) == ("constitutional", 1, 1, 1)
+    assert (row["needed_for"], row["needed_heads"], row["majority_bps"], row["veto"]) == ("40", 2, 6667, "0")
+    assert [who["name"] for who in twin["sponsors"]] == ["carol"]
+    assert "Quorum not reached: 30 of 40 for, 1 of 2 members for, 1 against; 60.0% of the weight for" in page.text
+    assert "Sponsors carol" in page.text
+    assert "1 for, 1 against, 0 abstaining" in page.text
+    assert "article 1 of the charter" in page.text
+
+
+def test_the_charter_stands_with_its_articles_and_who_serves_them(history: History) -> None:
+    history.store.put(default_charter().data)
+
+    page, twin = Site(history).page("/charter"), Site(history).twin("/charter")
+
+    assert [(row["article"], row["num_proposals"]) for row in twin["articles"]][:2] == [(1, 1), (2, 0)]
+    assert "Article 3: No one rules alone" in page.text
+    assert "No member, no office and no machine decides for the others." in page.text
+
+
+def test_a_charter_that_is_not_at_hand_is_named_and_its_articles_are_counted() -> None:
+    history = History().play()
+
+    twin = Site(history).twin("/charter")
+
+    assert (twin["text"], len(twin["articles"]), twin["articles"][0]["title"]) == (None, 7, "")
+    assert [missing["cid"] for missing in twin["missing"]] == [default_charter().cid]
 
 
 def test_an_executed_proposal_is_compared_with_the_spec_that_it_replaced() -> None:

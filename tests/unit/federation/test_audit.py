@@ -9,10 +9,12 @@ from dataclasses import replace
 import pytest
 
 from federation.audit import LedgerAt, Verdict, audit
+from federation.replay import epoch_of
 from node import cid as cids
 from node.errors import ConfigError
+from node.proofs import merit_tree
 from node.records import Cid
-from node.round_record import RoundRecord, tree_from_bytes, tree_to_bytes
+from node.round_record import RoundRecord, merit_tree_to_bytes, tree_from_bytes, tree_to_bytes
 from tests.support.played import Played
 from tests.support.tiny import identity
 
@@ -242,6 +244,47 @@ def test_members_at_a_block_pass_everything_else_to_the_ledger() -> None:
     assert as_of.run(1) == played.ledger.run(1)
     with pytest.raises(AttributeError):
         as_of.no_such_thing  # noqa: B018
+
+
+def test_bounds_of_merit_that_a_vote_changed_later_do_not_rewrite_an_epoch() -> None:
+    played = Played()
+    played.commit(played.record({"alice": 90_000, "bob": 1_000}))
+    played.commit_epoch(1, 1)
+
+    played._executed("MeritEpochs", "setBounds", {"newBounds": {"maxShareBps": 10_000, "maxGrowthBps": 10_000}})
+
+    assert broken(played) == []
+    assert played.ledger.merit_bounds().max_share_bps == 10_000
+
+
+def test_an_epoch_cut_again_keeps_the_chains_bounds_and_holds() -> None:
+    played = Played()
+    played.commit(played.record({"alice": 90_000, "bob": 1_000}))
+    first = played.commit_epoch(1, 1)
+    for _ in range(3):
+        played.commit(played.record({"alice": 90_000, "bob": 1_000, "carol": 500}))
+    second = played.commit_epoch(2, 4)
+
+    assert first.total_weight < second.total_weight <= 2 * first.total_weight
+    assert second.max_weight * second.count <= 2 * second.total_weight
+    assert broken(played) == []
+
+
+def test_evaluators_who_cosign_a_weight_that_the_rounds_do_not_make_are_found_out() -> None:
+    played = Played()
+    played.commit(played.record(GAINS))
+    honest, leaves = epoch_of(played.ledger, played.store.get, played.run_id, 1, 1)
+    heavier = [replace(leaf, weight=leaf.weight + 1) for leaf in leaves]
+    forged = replace(
+        honest,
+        root=merit_tree(played.ledger.domain("MeritEpochs"), heavier).root,
+        total_weight=honest.total_weight + len(leaves),
+        max_weight=honest.max_weight + 1,
+        tree_cid=played.store.put(merit_tree_to_bytes(heavier)),
+    )
+    played.ledger.commit_epoch(forged, played._cosign("MeritEpochs", forged))
+
+    assert broken(played) == [(1, "merit epoch", "merit epoch 1")]
 
 
 def test_a_voided_round_is_named_and_the_rest_is_replayed_through_it() -> None:
