@@ -24,10 +24,10 @@ abstract contract LateSwing is TwoHouses {
         if (_isExtended(proposalId) || clock() + _late(proposalId) <= deadline) {
             return super._countVote(proposalId, account, support, weight, params);
         }
-        bool reached = _quorumReached(proposalId);
-        bool succeeded = _voteSucceeded(proposalId);
+        (bool reached, bool succeeded) = _standing(proposalId);
         super._countVote(proposalId, account, support, weight, params);
-        if (_quorumReached(proposalId) != reached || _voteSucceeded(proposalId) != succeeded) {
+        (bool reachedNow, bool succeedsNow) = _standing(proposalId);
+        if (reachedNow != reached || succeedsNow != succeeded) {
             _setExtended(proposalId);
             emit ProposalExtended(proposalId, uint64(proposalDeadline(proposalId)));
         }

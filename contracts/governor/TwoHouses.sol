@@ -29,23 +29,28 @@ abstract contract TwoHouses is ProposalKinds {
         }
     }
 
-    function _quorumReached(uint256 proposalId) internal view override returns (bool) {
-        Hurdles memory needed = hurdles(proposalId);
-        (, uint256 forWeight,) = proposalVotes(proposalId);
-        (, uint256 forHeads,) = proposalHeads(proposalId);
-        return forWeight >= needed.forWeight && forHeads >= needed.forHeads;
+    function _quorumReached(uint256 proposalId) internal view override returns (bool reached) {
+        (reached,) = _standing(proposalId);
     }
 
-    function _voteSucceeded(uint256 proposalId) internal view override returns (bool) {
-        Kind kind = _kindIn(proposalId);
+    function _voteSucceeded(uint256 proposalId) internal view override returns (bool succeeded) {
+        (, succeeded) = _standing(proposalId);
+    }
+
+    /// @dev Whether the quorum is reached, and whether more are for it, as the kind counts that, or it is not vetoed.
+    function _standing(uint256 proposalId) internal view returns (bool reached, bool succeeded) {
+        Hurdles memory needed = hurdles(proposalId);
         (uint256 against, uint256 inFavour,) = proposalVotes(proposalId);
-        if (kind == Kind.Routine) return against < hurdles(proposalId).vetoWeight;
-        if (kind == Kind.Constitutional) {
-            (uint256 headsAgainst, uint256 headsFor,) = proposalHeads(proposalId);
-            uint256 majority = (inFavour + against) * hurdles(proposalId).majorityBps;
-            return headsFor > headsAgainst && inFavour * BPS >= majority;
+        (uint256 headsAgainst, uint256 headsFor,) = proposalHeads(proposalId);
+        reached = inFavour >= needed.forWeight && headsFor >= needed.forHeads;
+        Kind kind = _kindIn(proposalId);
+        if (kind == Kind.Routine) {
+            succeeded = against < needed.vetoWeight;
+        } else if (kind == Kind.Standard) {
+            succeeded = inFavour > against;
+        } else {
+            succeeded = headsFor > headsAgainst && inFavour * BPS >= (inFavour + against) * needed.majorityBps;
         }
-        return inFavour > against;
     }
 
     /// @dev Rounded up: a share is never reached by less.
