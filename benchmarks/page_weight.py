@@ -33,6 +33,7 @@ PAGES = {
     "checkpoints": "/runs/1/checkpoints",
     "proposals": "/proposals",
     "proposal": "/proposals/{proposal}",
+    "charter": "/charter",
     "members": "/members",
     "artifacts": "/artifacts",
     "docs": "/docs",

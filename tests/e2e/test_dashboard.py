@@ -31,6 +31,7 @@ PAGES = (
     "/runs/1/contributions",
     "/runs/1/checkpoints",
     "/proposals",
+    "/charter",
     "/members",
     "/artifacts",
     "/docs",
