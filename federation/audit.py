@@ -69,7 +69,7 @@ def audit(ledger: Ledger, store: ContentStore, run_id: int) -> Iterator[Verdict]
             yield _judge(number, "round", lambda s=state: _round(ledger, store.get, events, s, leaves))  # type: ignore[misc]
     for epoch in _of(events, "EpochCommitted", run_id):
         number = int(epoch.args["uptoRound"])
-        then = BoundsAt(ledger, events, (epoch.block_number, epoch.log_index))
+        then = LedgerAt(ledger, events, (epoch.block_number, epoch.log_index))
         yield _judge(number, "merit epoch", lambda e=epoch, t=then: _epoch(t, store.get, run_id, e))  # type: ignore[misc]
     for number in sorted({int(claim.args["round"]) for claim in claims}):
         mine = [c for c in claims if c.args["round"] == number]
@@ -191,8 +191,8 @@ def _payouts(
 
 
 class LedgerAt:
-    """The ledger with members and runs as they were just before a log: later joins, bars and votes do not rewrite
-    history."""
+    """The ledger with members, runs and bounds of merit as they were just before a log: later joins, bars and votes do
+    not rewrite history."""
 
     def __init__(self, ledger: Ledger, events: Sequence[Event], position: tuple[int, int]) -> None:
         """`position`: block number and log index."""
@@ -211,22 +211,9 @@ class LedgerAt:
         assert state is not None, f"run {run_id} has a round and was never opened"
         return state
 
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._ledger, name)
-
-
-class BoundsAt:
-    """The ledger with the bounds of merit as they were just before a log."""
-
-    def __init__(self, ledger: Ledger, events: Sequence[Event], position: tuple[int, int]) -> None:
-        """`position`: block number and log index."""
-        self._ledger = ledger
-        earlier = [e for e in events if (e.block_number, e.log_index) < position and e.name == "MeritBoundsSet"]
-        values = earlier[-1].args["bounds"]
-        self._bounds = MeritBounds(max_share_bps=values["maxShareBps"], max_growth_bps=values["maxGrowthBps"])
-
     def merit_bounds(self) -> MeritBounds:
-        return self._bounds
+        values = next(e.args["bounds"] for e in reversed(self._earlier) if e.name == "MeritBoundsSet")
+        return MeritBounds(max_share_bps=values["maxShareBps"], max_growth_bps=values["maxGrowthBps"])
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._ledger, name)
