@@ -21,8 +21,8 @@ PYTEST := $(BIN)/pytest -q
 help: ## what there is
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
 
-demo: setup ## the main job, whole: a network, members, rounds, a vote, rewards, a video, an audit
-	$(BIN)/tenwings demo $(if $(KEEP),--keep) $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(JSON),--json)
+demo: setup ## the main job, whole: a network, members, rounds, a vote, rewards, a video, an audit; TOUR=governance: decisions, incidents, data
+	$(BIN)/tenwings demo $(if $(TOUR),--tour $(TOUR)) $(if $(KEEP),--keep) $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(JSON),--json)
 
 test: lint test-fast test-contracts test-real test-browser ## everything that CI runs
 	@echo "all tests passed"

@@ -28,6 +28,7 @@ from node.records import (
     Registration,
     Sponsor,
 )
+from node.signed_requests import MemberRequest, route_of, signer_of
 from node.typed_data import Signable
 
 MAX_WINDOWS = 100_000
@@ -106,6 +107,16 @@ class Relay:
         self._require_active(registration.account)
         return self._ledger.register_artifact(registration, signature)
 
+    def submit(self, request: MemberRequest, signature: bytes) -> bytes:
+        """Returns the transaction hash of any other signed request."""
+        route, account = route_of(request), signer_of(request)
+        self._admit(Signed(
+            contract=route.contract, record=request, account=account, signature=signature, deadline=request.deadline,
+        ))  # fmt: skip
+        if route.member and self._ledger.member(account) is None:
+            raise Refused(403, "not-a-member", f"Expected a member's present account, {account} is none.")
+        return self._ledger.submit(request, signature)
+
     def propose(
         self, statement: ProposalStatement, actions: Sequence[Action], description: str, sponsors: Sequence[Sponsor]
     ) -> int:
@@ -153,6 +164,30 @@ class Relay:
         self._require_state(proposal_id, ProposalState.QUEUED, "to execute it")
         self._limit.spend(f"proposal {proposal_id}")
         return self._ledger.execute(proposal_id)
+
+    def lapse(self, case_id: int) -> bytes:
+        """Returns the transaction hash. Anyone may end a case past its deadline."""
+        case = next((c for c in self._ledger.cases() if c.case_id == case_id), None)
+        if case is None:
+            raise NotFound(f"There is no case {case_id}.")
+        now = self._ledger.latest_block().timestamp
+        if not case.overdue(now):
+            raise Refused(409, "wrong-state", f"Expected an open case past its deadline, case {case_id} is not.")
+        self._limit.spend(f"case {case_id}")
+        return self._ledger.lapse_case(case_id)
+
+    def withdraw_bond(self, member_id: int) -> bytes:
+        """Returns the transaction hash. Anyone may: the bond goes to the member's present account."""
+        bond, now = self._ledger.bond(member_id), self._ledger.latest_block().timestamp
+        if bond.open_cases or not bond.leaving or now < bond.leaves_from:
+            raise Refused(
+                409,
+                "nothing-to-withdraw",
+                f"Expected a withdrawal whose delay is over and no open case, got {bond.leaving} wei from "
+                f"{bond.leaves_from} on and {bond.open_cases} cases.",
+            )
+        self._limit.spend(f"bond of {member_id}")
+        return self._ledger.withdraw_bond(member_id)
 
     def claim(self, leaf: ContributionLeaf, proof: Sequence[bytes]) -> int:
         """Returns the wei. Anyone may claim for a member: the vault pays the leaf's member alone."""

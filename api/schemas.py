@@ -429,6 +429,10 @@ class MemberRow(Model):
     account: str
     roles: list[str]
     active: bool
+    state: str
+    """"active", "suspended", "barred" or "left"."""
+    barred_until: int
+    """Unix time at which a bar ends by itself; 0 without one."""
     joined_at: int
     node_key_digest: Hex
     merit: Big | None
@@ -460,6 +464,9 @@ class ArtifactRow(Model):
     who: Who
     registered_at: int
     parents: list[Hex]
+    state: str
+    restricted: bool
+    certified: bool
 
 
 class ArtifactsPage(Page):
@@ -468,6 +475,87 @@ class ArtifactsPage(Page):
     artifacts: list[ArtifactRow]
     page: int
     num_pages: int
+
+
+class AccessRow(Model):
+    """One member's access to a restricted dataset."""
+
+    who: Who
+    access: str
+    """"requested" or "granted"."""
+    purpose: str
+    encryption_key: Hex
+    changed_at: int
+
+
+class KinRow(Model):
+    """An artifact or a checkpoint that this one was made from, or that was made from it."""
+
+    digest: Hex
+    cid: str | None
+    what: str
+    state: str
+
+
+class ArtifactPage(Page):
+    """One artifact: its state, what it was made from and what was made from it, who may read it."""
+
+    artifact: ArtifactRow
+    frozen_until: int
+    superseded_by: Hex | None
+    report_cid: str | None
+    parents: list[KinRow]
+    descendants: list[KinRow]
+    accesses: list[AccessRow]
+
+
+class ContainmentRow(Model):
+    """One thing that a responder stopped for a while."""
+
+    target: str
+    until: int
+    responder: Who
+
+
+class IncidentRow(Model):
+    """A case in a list."""
+
+    case_id: int
+    kind: str
+    severity: str
+    state: str
+    """"open", "overdue", "upheld", "dismissed", "malicious" or "lapsed"."""
+    reporter: Who
+    accused: Who | None
+    run_id: int
+    """0: none."""
+    round: int
+    """The disputed round; 0 for other kinds."""
+    artifact: Hex | None
+    reported_at: int
+    deadline: int
+    closed: bool
+
+
+class IncidentsPage(Page):
+    """All cases, newest first."""
+
+    incidents: list[IncidentRow]
+    page: int
+    num_pages: int
+
+
+class IncidentPage(Page):
+    """One case: what was reported, contained, decided and learned."""
+
+    incident: IncidentRow
+    evidence_cid: str
+    bond: Big
+    slashed: Big
+    reward: Big
+    decided_at: int
+    contained: list[ContainmentRow]
+    post_mortem_cid: str | None
 
 
 class Problem(Model):

@@ -30,8 +30,13 @@ from node.records import (
     RoundStatus,
     RunState,
 )
-from node.round_record import merit_tree_to_bytes
+from node.round_record import RoundRecord, merit_tree_to_bytes
 from node.run_history import RunHistory
+
+SEALED_NOTE = (
+    "its train and score clips are sealed: their bytes are there, what they show cannot be checked without the key"
+)
+ACCESS_NOTE = "trained on sealed clips by members who had been granted access"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,6 +54,8 @@ class Verdict:
     heldout_loss_micro: int = 0
     num_updates: int = 0
     num_refused: int = 0
+    note: str = ""
+    """What this audit could not look at."""
 
 
 def audit(ledger: Ledger, store: ContentStore, run_id: int) -> Iterator[Verdict]:
@@ -88,19 +95,19 @@ def _of(events: Sequence[Event], name: str, run_id: int) -> list[Event]:
     return [e for e in events if e.name == name and e.args["runId"] == run_id]
 
 
-def _dataset(ledger: Ledger, fetch: Fetch, run: RunState, events: Sequence[Event]) -> dict[str, int]:
+def _dataset(ledger: Ledger, fetch: Fetch, run: RunState, events: Sequence[Event]) -> dict[str, Any]:
     """Every dataset that the run ever had, and its genesis checkpoint."""
     voted = [e.args["datasetDigest"] for e in _of(events, "DatasetChanged", run.run_id)]
-    for digest in (run.params.dataset_digest, *voted):
-        _one_dataset(ledger, fetch, digest)
+    restricted = [_one_dataset(ledger, fetch, digest) for digest in (run.params.dataset_digest, *voted)]
     try:
         read(replay.fetch_as(fetch, run.params.genesis_cid, "genesis checkpoint"))
     except ValueError as error:
         raise Mismatch("dataset", str(error)) from error
-    return {}
+    return {"note": SEALED_NOTE} if any(restricted) else {}
 
 
-def _one_dataset(ledger: Ledger, fetch: Fetch, digest: bytes) -> None:
+def _one_dataset(ledger: Ledger, fetch: Fetch, digest: bytes) -> bool:
+    """Whether it is restricted."""
     artifact = ledger.artifact(digest)
     if artifact is None:
         raise Mismatch("dataset", f"expected 0x{digest.hex()} in the registry")
@@ -110,6 +117,9 @@ def _one_dataset(ledger: Ledger, fetch: Fetch, digest: bytes) -> None:
             replay.fetch_as(fetch, shard.cid, f"{shard.split} shard {shard.cid}")
     except ValueError as error:
         raise Mismatch("dataset", str(error)) from error
+    if artifact.restricted != bool(manifest.encryption):
+        raise Mismatch("dataset", "expected a restricted dataset to be sealed and an open one not to be")
+    return artifact.restricted
 
 
 def _round(
@@ -118,13 +128,14 @@ def _round(
     events: Sequence[Event],
     state: RoundState,
     leaves: dict[int, Sequence[ContributionLeaf]],
-) -> dict[str, int]:
+) -> dict[str, Any]:
     commit, number = state.commit, state.commit.round
     committed = next(e for e in _of(events, "RoundCommitted", commit.run_id) if e.args["round"] == number)
     as_of = LedgerAt(ledger, events, (committed.block_number, committed.log_index))
     _check_chain(as_of, fetch, commit)
     record = replay.load_record(fetch, commit)
     _, result = replay.redo(as_of, fetch, commit.run_id, number, commit.record_cid)
+    restricted = _check_access(as_of, events, record, (committed.block_number, committed.log_index))
     stored = replay.fetch_as(fetch, commit.checkpoint_cid, "checkpoint")
     if stored != result.checkpoint:
         raise Mismatch("checkpoint", f"expected the bytes of {cids.of(result.checkpoint)}, got others")
@@ -133,7 +144,25 @@ def _round(
         "heldout_loss_micro": commit.heldout_loss_micro,
         "num_updates": len(record.receipts),
         "num_refused": len(record.refusals),
+        "note": ACCESS_NOTE if restricted else "",
     }
+
+
+def _check_access(as_of: Ledger, events: Sequence[Event], record: RoundRecord, position: tuple[int, int]) -> bool:
+    """Whether the round's dataset is restricted; then every update must be of a member who had been let in by then."""
+    digest = as_of.run(record.run_id).dataset_digest
+    artifact = as_of.artifact(digest)
+    if artifact is None or not artifact.restricted:
+        return False
+    earlier = [e for e in events if (e.block_number, e.log_index) < position]
+    allowed = {e.args["account"] for e in earlier if e.name == "AccessGranted" and e.args["digest"] == digest}
+    allowed |= {artifact.account, as_of.owner_of(digest)}
+    for signed in record.receipts:
+        if signed.receipt.account not in allowed:
+            raise Mismatch(
+                f"update of {signed.receipt.account}", "expected a grant of the restricted dataset before it"
+            )
+    return True
 
 
 def _check_chain(as_of: Ledger, fetch: Fetch, commit: RoundCommit) -> None:
@@ -190,6 +219,9 @@ def _payouts(
     return {}
 
 
+_BARS = ("MemberBarred", "MemberUnbarred")
+
+
 class LedgerAt:
     """The ledger with members, runs and bounds of merit as they were just before a log: later joins, bars and votes do
     not rewrite history."""
@@ -198,7 +230,8 @@ class LedgerAt:
         """`position`: block number and log index."""
         self._ledger = ledger
         self._earlier = [e for e in events if (e.block_number, e.log_index) < position]
-        self._members = {m.account: m for m in _members_at(ledger, self._earlier)}
+        moment = next((e.timestamp for e in events if (e.block_number, e.log_index) == position), 0)
+        self._members = {m.account: m for m in _members_at(ledger, self._earlier, moment)}
 
     def members(self) -> Sequence[Member]:
         return list(self._members.values())
@@ -219,9 +252,14 @@ class LedgerAt:
         return getattr(self._ledger, name)
 
 
-def _members_at(ledger: Ledger, earlier: Sequence[Event]) -> Iterator[Member]:
-    joined = {e.args["memberId"] for e in earlier if e.name == "MemberJoined"}
+def _members_at(ledger: Ledger, earlier: Sequence[Event], moment: int) -> Iterator[Member]:
+    joined = {e.args["memberId"]: e.args["account"] for e in earlier if e.name == "MemberJoined"}
+    joined.update({e.args["memberId"]: e.args["to"] for e in earlier if e.name == "MemberMoved"})
     active = {e.args["memberId"]: bool(e.args["active"]) for e in earlier if e.name == "MemberActiveSet"}
+    active.update({e.args["memberId"]: False for e in earlier if e.name == "MemberLeft"})
+    barred = {e.args["memberId"]: int(e.args.get("until", 0)) for e in earlier if e.name in _BARS}
     for member in ledger.members():
-        if member.member_id in joined:
-            yield replace(member, active=active.get(member.member_id, True))
+        number = member.member_id
+        if number in joined:
+            standing = active.get(number, True) and moment >= barred.get(number, 0)
+            yield replace(member, account=joined[number], active=standing)

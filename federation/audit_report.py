@@ -36,4 +36,5 @@ def _verdict_text(verdict: dict[str, Any]) -> str:
             f": {verdict['num_updates']} updates, {verdict['num_refused']} refused, "
             f"held-out loss {loss(verdict['heldout_loss_micro'])}"
         )
-    return f"[green]✓[/green] {where}, {verdict['what']} holds{facts}"
+    note = f"; {escape(verdict['note'])}" if verdict["note"] else ""
+    return f"[green]✓[/green] {where}, {verdict['what']} holds{facts}{note}"

@@ -13,6 +13,7 @@ from model.job import DEMO_SHAPE, VideoShape
 from node.errors import ConfigError
 from node.ports import ContentStore
 from node.records import Cid, DatasetManifest, ShardEntry
+from node.sealed import Sealer
 
 LICENCE = "CC-BY-3.0"
 """Of the footage; the procedural clips are CC0."""
@@ -21,6 +22,8 @@ MIN_CLIPS = 4
 FOOTAGE_SPANS = {"train": (0.0, 0.6), "score": (0.6, 0.8), "heldout": (0.8, 1.0)}
 """Which part of the film each split may show."""
 
+OPEN = Sealer()
+"""Leaves shards readable."""
 MAX_SEED = 10**15
 """Every shard's own seed, a thousand times it, still fits 64 bits."""
 
@@ -45,11 +48,13 @@ class DatasetPlan:
             raise ConfigError(f"seed: expected at most {MAX_SEED}, got {str(self.seed)[:40]}")
 
 
-def build(store: ContentStore, plan: DatasetPlan, tell: Callable[[str], None]) -> tuple[Cid, DatasetManifest]:
-    """Render, decode, pack and put all shards and the manifest. Returns the manifest's CID."""
+def build(
+    store: ContentStore, plan: DatasetPlan, tell: Callable[[str], None], sealer: Sealer = OPEN
+) -> tuple[Cid, DatasetManifest]:
+    """Render, decode, pack, seal and put all shards and the manifest. Returns the manifest's CID."""
     entries = []
     for split, clips in _splits(plan):
-        data = pack(clips)
+        data = sealer.shard(split, pack(clips))
         entries.append(ShardEntry(cid=store.put(data), split=split, num_clips=len(clips), num_bytes=len(data)))
         tell(f"{split}: {len(clips)} clips, {len(data) / 1e6:.1f} MB")
     manifest = DatasetManifest(
@@ -58,6 +63,7 @@ def build(store: ContentStore, plan: DatasetPlan, tell: Callable[[str], None]) -
         attribution=f"{footage.ATTRIBUTION}; {worlds.ATTRIBUTION}",
         clip_shape=(plan.shape.num_frames, plan.shape.height, plan.shape.width),
         shards=tuple(entries),
+        encryption=sealer.encryption,
     )
     return store.put(manifest.to_bytes()), manifest
 

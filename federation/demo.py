@@ -7,10 +7,8 @@ between two rounds changes the spec, rewards are claimed by proof, a video is sa
 from __future__ import annotations
 
 import json
-import shutil
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,7 +17,7 @@ from federation.audit_report import audit_run
 from federation.config import RunSpec
 from federation.datasets import LICENCE, DatasetPlan, build
 from federation.joining import join, parse_roles
-from federation.network import down, start_nodes, up
+from federation.network import start_nodes, up
 from federation.plots import Curve, plot_losses
 from federation.progress import watch
 from federation.proposals import plan_spec
@@ -27,15 +25,14 @@ from federation.provenance import verify_video
 from federation.runs import create_run, train
 from federation.sampling import SampleRequest, sample_videos
 from federation.server_app import progress_path
-from node.cli import needs, open_desk, open_relay
+from federation.stage import Stage, wait
+from node.cli import needs, open_relay
 from node.config import Home
 from node.console import Out, loss, short, tokens
-from node.errors import ConfigError, SignatureInvalid, TenWingsError
+from node.errors import SignatureInvalid
 from node.local_ports import Ports
-from node.membership import MemberDesk
 from node.records import ArtifactKind, ProposalState, RoundStatus, Support
 from node.round_record import RoundRecord
-from node.stack import group_status
 from node.wiring import COORDINATOR, open_ledger, open_store
 
 CAST = {"alice": "trainer", "bruno": "trainer", "chen": "trainer", "dora": "evaluator", "emeka": "evaluator"}
@@ -47,7 +44,6 @@ PROMPTS = (
 )
 VOTED = {"inner.num_steps": "20"}
 BALLOTS = {"alice": Support.FOR, "bruno": Support.FOR, "dora": Support.FOR, "emeka": Support.AGAINST}
-WAIT_SECONDS = 120.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,54 +59,17 @@ class DemoPlan:
 
 
 @dataclass(kw_only=True)
-class _Stage:
-    """The demo's state: where it writes and how long its parts took."""
+class _Stage(Stage):
+    """The demo's state."""
 
-    home: Home
     plan: DemoPlan
-    out: Out
-    seconds: dict[str, float] = field(default_factory=dict)
-
-    @contextmanager
-    def part(self, number: int, name: str, title: str) -> Iterator[None]:
-        self.out.say(f"\n[bold cyan]{number}[/bold cyan] [bold]{title}[/bold]")
-        started = time.monotonic()
-        yield
-        self.seconds[name] = self.seconds.get(name, 0.0) + time.monotonic() - started
-
-    def desk(self, name: str) -> MemberDesk:
-        return open_desk(self.home, name)
 
 
 def run_demo(home: Home, plan: DemoPlan, out: Out) -> None:
     """Play all parts; the network is taken down at the end, unless kept, and on every error."""
-    if any(group.running for group in group_status(home)):
-        raise ConfigError(
-            f"expected no network running in {home.root}; `tenwings down` stops it, or choose another --home"
-        )
-    _start_afresh(home, out)
     stage = _Stage(home=home, plan=plan, out=out)
-    finished = False
-    try:
+    with stage.curtain(keep=plan.keep):
         _play(stage)
-        finished = True
-    finally:
-        if not (finished and plan.keep):
-            down(home)
-
-
-def _start_afresh(home: Home, out: Out) -> None:
-    """Remove what an earlier demo left; a state folder that is not a demo's is never touched."""
-    marker = home.root / "demo"
-    if any(path.is_file() for path in home.root.rglob("*")):
-        if not marker.exists():
-            raise ConfigError(
-                f"expected an empty state folder or an earlier demo's, {home.root} is neither; see --home"
-            )
-        out.say(f"starting afresh: the last demo's state in {home.root} is removed")
-        shutil.rmtree(home.root)
-    home.require()
-    marker.touch()
 
 
 def _play(stage: _Stage) -> None:
@@ -153,7 +112,7 @@ def _found(stage: _Stage) -> int:
 
 
 def _vote(stage: _Stage, run_id: int) -> None:
-    _wait(stage, "a merit epoch to become final", lambda: open_ledger(stage.home).final_epoch() > 0)
+    wait("a merit epoch to become final", lambda: open_ledger(stage.home).final_epoch() > 0)
     desk = stage.desk("bruno")
     plan = plan_spec(desk, run_id, VOTED)
     why = "More inner steps per round: fewer messages per sample."
@@ -162,27 +121,17 @@ def _vote(stage: _Stage, run_id: int) -> None:
     ledger, relay = open_ledger(stage.home), open_relay(stage.home)
     found = ledger.proposal(number)
     stage.out.say(f"  bruno proposes {effect}; {found.kind.name.lower()}: needs {needs(found.hurdles)}")
-    _wait(stage, "the vote to open", lambda: ledger.proposal(number).state == ProposalState.ACTIVE)
+    wait("the vote to open", lambda: ledger.proposal(number).state == ProposalState.ACTIVE)
     for name, support in BALLOTS.items():
         weight = stage.desk(name).vote(number, support)
         stage.out.say(f"  {name} votes {support.name.lower()} with weight {weight}, without gas")
-    _wait(stage, "the proposal to succeed", lambda: ledger.proposal(number).state == ProposalState.SUCCEEDED)
+    wait("the proposal to succeed", lambda: ledger.proposal(number).state == ProposalState.SUCCEEDED)
     relay.queue(number)
     stage.out.say("  succeeded, queued in the timelock")
-    _wait(stage, "the timelock's delay", lambda: ledger.latest_block().timestamp >= ledger.proposal(number).eta)
+    wait("the timelock's delay", lambda: ledger.latest_block().timestamp >= ledger.proposal(number).eta)
     relay.execute(number)
     run = ledger.run(run_id)
     stage.out.say(f"  executed: spec is now v{run.spec_version}, {short(run.spec_cid)}, from round {run.next_round}")
-
-
-def _wait(stage: _Stage, what: str, holds: Callable[[], bool]) -> None:
-    give_up = time.monotonic() + WAIT_SECONDS
-    while not holds():
-        if time.monotonic() > give_up:
-            raise TenWingsError(
-                f"expected {what} within {WAIT_SECONDS:.0f} s; look at `tenwings proposals` and the logs"
-            )
-        time.sleep(0.3)
 
 
 def _claim(stage: _Stage, run_id: int) -> None:

@@ -24,6 +24,7 @@ REASONS: Mapping[str, str] = {
     "client-error": "the node answered with an error",
     "malformed": "the reply or the update is not in the format of the protocol",
     "not-allowed": "the account is no active member with the role this takes",
+    "no-access": "the member has no access to the run's restricted dataset; its owner grants it",
     "bad-signature": "the signature is not the account's over this statement",
     "wrong-round": "the statement is for another run or round",
     "wrong-spec": "the statement is for another run spec",

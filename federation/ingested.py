@@ -12,11 +12,14 @@ from model.data.shards import pack
 from node.errors import ConfigError
 from node.ports import ContentStore
 from node.records import Cid, DatasetManifest, ShardEntry
+from node.sealed import Sealer
 
 SPLITS = ("train", "score", "heldout")
 MIN_CLIPS = 4
 """Of the score and the heldout split: fewer say nothing."""
 _MAX_CLIPS = 256
+OPEN = Sealer()
+"""Leaves shards readable."""
 _SHARE = 10
 """One clip in so many scores, and as many are held out."""
 
@@ -39,9 +42,9 @@ class FolderPlan:
 
 
 def publish(
-    store: ContentStore, dataset: DatasetFolder, plan: FolderPlan, tell: Callable[[str], None]
+    store: ContentStore, dataset: DatasetFolder, plan: FolderPlan, tell: Callable[[str], None], sealer: Sealer = OPEN
 ) -> tuple[Cid, DatasetManifest]:
-    """Pack the clips of the folder's most frequent shape and put shards and manifest on IPFS.
+    """Pack and seal the clips of the folder's most frequent shape and put shards and manifest on IPFS.
 
     Returns the manifest's CID. Raises ConfigError where there are too few sources or clips for three splits.
     """
@@ -50,7 +53,7 @@ def publish(
     splits = split_by_source(_sources(reader), plan.seed)
     entries = []
     for split, rows in _shards(splits, plan):
-        data = pack(reader.clips(rows))
+        data = sealer.shard(split, pack(reader.clips(rows)))
         entries.append(ShardEntry(cid=store.put(data), split=split, num_clips=len(rows), num_bytes=len(data)))
         tell(f"{split}: {len(rows)} clips, {len(data) / 1e6:.1f} MB")
     manifest = DatasetManifest(
@@ -59,6 +62,7 @@ def publish(
         attribution=_attribution(reader, splits),
         clip_shape=(shape.num_frames, shape.height, shape.width),
         shards=tuple(entries),
+        encryption=sealer.encryption,
     )
     others = sum(count for other, count in dataset.shapes.items() if other != shape)
     if others:

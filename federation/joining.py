@@ -34,7 +34,8 @@ def parse_roles(text: str) -> Role:
 
 
 def join(home: Home, name: str, roles: Role, *, attached: bool, start: bool = True) -> Member:
-    """Make the member and start its node. Joining again with the same name only starts the node."""
+    """Make the member and start its node. Joining again with the same name only starts the node; on another machine, or
+    with the account that a member moved to, it binds this node's key first."""
     require_free_name(checked_member_name(name))
     identity = ensure_identity(home, name)
     public_key = ensure_node_key(home, name)
@@ -42,7 +43,9 @@ def join(home: Home, name: str, roles: Role, *, attached: bool, start: bool = Tr
     desk = MemberDesk(
         identity=identity, ledger=ledger, store=open_store(home, COORDINATOR), relay=RelayClient(Ports.of(home).api_url)
     )
-    desk.join(name, roles, node_key_digest(home.member(name).node_key), open_identity(home, COORDINATOR))
+    digest = node_key_digest(home.member(name).node_key)
+    desk.join(name, roles, digest, open_identity(home, COORDINATOR))
+    desk.bind_node_key(digest)
     with federation_of(home) as flower:
         flower.register_node(public_key, identity.address)
     _mark_joined(home.member(name).root)

@@ -7,6 +7,7 @@ raises `Refused("disagrees", ...)` or `AuditFailed` with the object's name, so t
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 
 from federation.aggregate import update_norm
 from federation.config import RunSpec
@@ -202,7 +203,13 @@ def previous_leaves(ledger: Ledger, fetch: Fetch, run_id: int, parent_round: int
     state = ledger.round(run_id, parent_round)
     if state is None:
         raise Mismatch("parent round", f"expected round {parent_round} on chain, there is none")
-    return load_leaves(fetch, load_record(fetch, state.commit))
+    return at_present_accounts(ledger, load_leaves(fetch, load_record(fetch, state.commit)))
+
+
+def at_present_accounts(ledger: Ledger, leaves: Sequence[ContributionLeaf]) -> list[ContributionLeaf]:
+    """The leaves with each member's account of now: what a member earned goes with it when it moves."""
+    accounts = {member.member_id: member.account for member in ledger.members()}
+    return [replace(leaf, account=accounts.get(leaf.member_id, leaf.account)) for leaf in leaves]
 
 
 def load_leaves(fetch: Fetch, record: RoundRecord) -> list[ContributionLeaf]:
@@ -259,7 +266,8 @@ def epoch_of(
     rounds = []
     for commit_of_round in counted:
         record = load_record(fetch, commit_of_round)
-        rounds.append((_spec(fetch, record.spec_cid).reward, load_leaves(fetch, record)))
+        leaves_now = at_present_accounts(ledger, load_leaves(fetch, record))
+        rounds.append((_spec(fetch, record.spec_cid).reward, leaves_now))
     leaves = epoch_leaves(epoch, rounds, _past(ledger, run_id, epoch))
     if not leaves:
         raise Mismatch("merit epoch", f"expected merit after round {upto_round}, there is none")

@@ -35,8 +35,9 @@ from node import cid as cids
 from node.errors import ConfigError
 from node.identity import Identity
 from node.ports import ContentStore, Ledger
-from node.records import Address, Cid, DatasetManifest, Receipt, RoundStatus, RunState, ShardEntry, shards_of
+from node.records import Address, Artifact, Cid, DatasetManifest, Receipt, RoundStatus, RunState, ShardEntry, shards_of
 from node.round_record import ScoreSheet, SignedReceipt, to_json
+from node.sealed import KeyRing, is_sealed, unseal
 from node.typed_data import sign
 
 Reply = dict[str, Any]
@@ -89,7 +90,7 @@ class Resident:
             self.store.put(files.last_payload())
             return earlier
         base = read(self._get(task.base_cid))
-        clips = concatenate([self._shard(cid) for cid in task.shards])
+        clips = concatenate([self._shard(run, cid) for cid in task.shards])
         moments = files.moments()
         result = train_inner(
             self._get(task.base_cid),
@@ -182,7 +183,7 @@ class Resident:
         return from_numpy(stepped, base.config)
 
     def _score_clips(self, run: RunState, spec: RunSpec, seed: bytes) -> Clips:
-        clips = concatenate([self._shard(entry.cid) for entry in self._entries(run, "score")])
+        clips = concatenate([self._shard(run, entry.cid) for entry in self._entries(run, "score")])
         order = sorted(range(len(clips)), key=lambda i: hashlib.sha256(seed + i.to_bytes(4, "big")).digest())
         return clips.take(sorted(order[: spec.score.num_clips]))
 
@@ -218,7 +219,7 @@ class Resident:
     def _heldout_loss(self, run: RunState, spec: RunSpec, checkpoint_cid: Cid) -> int:
         key = (run.dataset_digest, spec.score.heldout_draws, checkpoint_cid)
         if key not in self._heldout:
-            clips = concatenate([self._shard(entry.cid) for entry in self._entries(run, "heldout")])
+            clips = concatenate([self._shard(run, entry.cid) for entry in self._entries(run, "heldout")])
             seed = seed_to_int(run.dataset_digest)
             loss = heldout_loss(self._get(checkpoint_cid), clips, seed=seed, num_draws=spec.score.heldout_draws)
             self._heldout[key] = to_micro(loss)
@@ -249,18 +250,41 @@ class Resident:
         return spec
 
     def _entries(self, run: RunState, split: str) -> list[ShardEntry]:
-        artifact = self.ledger.artifact(run.dataset_digest)
-        if artifact is None:
-            raise Refused("unavailable", f"expected a registered dataset 0x{run.dataset_digest.hex()}")
-        entries = list(shards_of(DatasetManifest.from_bytes(self._get(artifact.cid)), split))
+        artifact, manifest = self._dataset(run)
+        entries = list(shards_of(manifest, split))
         if not entries:
             raise Refused("unavailable", f"expected shards of the split {split!r} in dataset {artifact.cid}, got none")
         return entries
 
-    def _shard(self, cid: Cid) -> Clips:
+    def _dataset(self, run: RunState) -> tuple[Artifact, DatasetManifest]:
+        artifact = self.ledger.artifact(run.dataset_digest)
+        if artifact is None:
+            raise Refused("unavailable", f"expected a registered dataset 0x{run.dataset_digest.hex()}")
+        if not artifact.state.usable:
+            raise Refused(
+                "unavailable", f"expected a dataset that may be used, {artifact.cid} is {artifact.state.name}"
+            )
+        return artifact, DatasetManifest.from_bytes(self._get(artifact.cid))
+
+    def _shard(self, run: RunState, cid: Cid) -> Clips:
+        """A sealed shard is opened with this member's key; access is asked of the chain each time."""
+        artifact, manifest = self._dataset(run)
+        entry = next((shard for shard in manifest.shards if shard.cid == cid), None)
+        key = self._content_key(artifact) if entry is not None and is_sealed(manifest, entry.split) else None
         if cid not in self._clips:
-            self._clips[cid] = unpack(self.store.get(cid))
+            data = self.store.get(cid)
+            self._clips[cid] = unpack(unseal(data, key) if key else data)
         return self._clips[cid]
+
+    def _content_key(self, artifact: Artifact) -> bytes:
+        key = KeyRing(folder=self.folder).content_key(self.ledger, artifact.digest, self.identity.address)
+        if key is None:
+            raise Refused(
+                "no-access",
+                f"expected a grant by the owner of {artifact.cid} to {self.identity.address}, there is none; "
+                "ask with `tenwings data request`",
+            )
+        return key
 
     def _get(self, cid: Cid) -> bytes:
         if cid not in self._bytes:

@@ -134,10 +134,13 @@ def _latest_epoch(c: Coordinator) -> EpochCommit | None:
 
 
 def _wait_final(c: Coordinator, run: RunState) -> None:
+    """Not longer than until somebody disputes a round: then it is final only after a verdict."""
     give_up = c.clock() + run.params.dispute_window_seconds + FINALITY_SLACK_SECONDS
     while not ((state := c.ledger.round(run.run_id, run.head_round)) and state.final):
         if c.clock() > give_up:
             raise RunStopped(
                 f"round {run.head_round} is not final a minute after its dispute window; is the chain alive?"
             )
+        if c.ledger.run(run.run_id).disputed_round:
+            return
         c.sleep(0.5)

@@ -12,16 +12,18 @@ from federation.coordinator import FETCH_SECONDS, RoundContext, RoundFailed
 from federation.exchange import Patience, exchange, longest_work
 from federation.gate import Refused, check_member, check_receipt, outside_norm, parse_receipt
 from federation.messages import TrainTask
+from node.data_access import readers
 from node.errors import ContentCorrupt, ContentUnavailable
-from node.records import Address, Cid, DatasetManifest, Member, Role, shards_of
+from node.records import Address, Artifact, Cid, DatasetManifest, Member, Role, shards_of
 from node.round_record import Refusal, SignedReceipt, refusal_from_json, to_json
 
 
 def train(ctx: RoundContext) -> dict[str, Any]:
     """Send the leases, wait for receipts. Returns JSON for the journal."""
     c, spec = ctx.coordinator, ctx.spec.round
-    nodes = c.nodes(Role.TRAINER, spec.min_updates)
-    leases = _leases(ctx, list(nodes.values()))
+    dataset = _dataset(ctx)
+    nodes, refusals = _with_access(ctx, dataset, c.nodes(Role.TRAINER, spec.min_updates))
+    leases = _leases(ctx, dataset, list(nodes.values()))
     deadline = int(c.clock()) + spec.deadline_seconds
     tasks = {
         node: TrainTask(
@@ -44,7 +46,7 @@ def train(ctx: RoundContext) -> dict[str, Any]:
         c.grid, tasks, MessageType.TRAIN, patience, sleep=c.sleep,
         on_answer=lambda a: ctx.tell("answered", phase="train", member=nodes[a.node_id].name, seconds=a.seconds),
     )  # fmt: skip
-    replies, refusals = [], []
+    replies = []
     for answer in answers:
         member = nodes[answer.node_id]
         if answer.refused:
@@ -60,15 +62,34 @@ def train(ctx: RoundContext) -> dict[str, Any]:
     }
 
 
-def _leases(ctx: RoundContext, trainers: Sequence[Member]) -> dict[Address, list[Cid]]:
-    """Train shards dealt out by member id, the same way every round."""
-    c = ctx.coordinator
-    artifact = c.ledger.artifact(ctx.run.dataset_digest)
+def _dataset(ctx: RoundContext) -> Artifact:
+    artifact = ctx.coordinator.ledger.artifact(ctx.run.dataset_digest)
     if artifact is None:
         raise RoundFailed("no-dataset", f"expected dataset 0x{ctx.run.dataset_digest.hex()} to be registered")
-    shards = shards_of(DatasetManifest.from_bytes(c.store.get(artifact.cid)), "train")
+    if not artifact.state.usable:
+        state = artifact.state.name.lower().replace("_", " ")
+        raise RoundFailed("no-dataset", f"expected a dataset that may be used, {artifact.cid} is {state}")
+    return artifact
+
+
+def _with_access(
+    ctx: RoundContext, dataset: Artifact, nodes: Mapping[int, Member]
+) -> tuple[dict[int, Member], list[Refusal]]:
+    """The nodes that may read the dataset; the others are left out of this round, with a reason that all can read."""
+    if not dataset.restricted:
+        return dict(nodes), []
+    allowed = readers(ctx.coordinator.ledger, dataset.digest)
+    refused = Refused("no-access", f"expected a grant by the owner of {dataset.cid}; ask with `tenwings data request`")
+    outside = [refused.refusal(member, "train") for member in nodes.values() if member.account not in allowed]
+    return {node: member for node, member in nodes.items() if member.account in allowed}, outside
+
+
+def _leases(ctx: RoundContext, dataset: Artifact, trainers: Sequence[Member]) -> dict[Address, list[Cid]]:
+    """Train shards dealt out by member id, the same way every round."""
+    c = ctx.coordinator
+    shards = shards_of(DatasetManifest.from_bytes(c.store.get(dataset.cid)), "train")
     if not shards:
-        raise RoundFailed("no-dataset", f"expected train shards in dataset {artifact.cid}, there are none")
+        raise RoundFailed("no-dataset", f"expected train shards in dataset {dataset.cid}, there are none")
     everyone = sorted(m.member_id for m in c.ledger.members() if m.roles & Role.TRAINER)
     leases = {}
     for member in trainers:

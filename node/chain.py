@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 from node import cid as cids
 from node import governance
 from node.abi_codec import decode_result, encode_call
+from node.access_log import ACCESS_EVENTS, accesses_of
 from node.chain_events import EventFetcher, EventLog
 from node.chain_records import (
     actions_from,
@@ -28,6 +29,7 @@ from node.chain_records import (
     join_fields,
     leaf_fields,
     member_from,
+    position,
     record_from,
     registration_fields,
     round_fields,
@@ -40,10 +42,13 @@ from node.chain_sender import Receipt, Sender
 from node.deployment import DOMAIN_NAMES, Deployment
 from node.errors import ConfigError, LedgerError, LedgerRefused, NoRewards
 from node.identity import Identity
+from node.incidents import Bond, Case, Target, cases_of
 from node.records import (
+    AccessEntry,
     Action,
     Address,
     Artifact,
+    ArtifactState,
     Ballot,
     Block,
     CharterState,
@@ -63,6 +68,7 @@ from node.records import (
     ProposalKind,
     ProposalState,
     ProposalStatement,
+    Recovery,
     Registration,
     RoundCommit,
     RoundState,
@@ -72,6 +78,7 @@ from node.records import (
     Sponsor,
 )
 from node.run_history import RunHistory
+from node.signed_requests import MemberRequest, route_of
 
 T = TypeVar("T")
 _OVER = (ProposalState.CANCELED, ProposalState.DEFEATED, ProposalState.EXPIRED, ProposalState.EXECUTED)
@@ -127,6 +134,15 @@ class ChainLedger:
     def events(self, from_block: int, to_block: int | None = None) -> Sequence[Event]:
         return self._log.refreshed().between(from_block, to_block)
 
+    # what members sign
+
+    def submit(self, request: MemberRequest, signature: bytes) -> bytes:
+        route = route_of(request)
+        return self._send(route.contract, route.function, *route.arguments(request), signature).tx_hash
+
+    def nonce(self, contract: str, account: Address) -> int:
+        return int(self._call(contract, "nonces", account))
+
     # members
 
     def join(self, request: JoinRequest, member_signature: bytes, voucher_signature: bytes) -> int:
@@ -134,13 +150,17 @@ class ChainLedger:
         return int(self._logged(receipt, "MemberJoined").args["memberId"])
 
     def members(self) -> Sequence[Member]:
-        log = self._log.refreshed()
-        return tuple(_member(log, joined) for joined in log.named("MemberJoined"))
+        log, now = self._log.refreshed(), self._rpc.now()
+        return tuple(member_from(log, joined, now) for joined in log.named("MemberJoined"))
 
     def member(self, account: Address) -> Member | None:
-        log = self._log.refreshed()
-        joined = next((e for e in log.named("MemberJoined") if e.args["account"] == account), None)
-        return None if joined is None else _member(log, joined)
+        return next((member for member in self.members() if member.account == account), None)
+
+    def recovery(self, member_id: int) -> Recovery:
+        recovery, moving_to, acceptable_from = self._call("MemberRegistry", "recoveryOf", member_id)
+        return Recovery(
+            recovery=_none_if_zero(recovery), moving_to=_none_if_zero(moving_to), acceptable_from=acceptable_from
+        )
 
     # artifacts
 
@@ -149,8 +169,26 @@ class ChainLedger:
         return cids.digest(registration.cid)
 
     def artifact(self, digest: bytes) -> Artifact | None:
-        event = self._log.refreshed().last("ArtifactRegistered", digest)
-        return None if event is None else artifact_from(event)
+        log = self._log.refreshed()
+        event = log.last("ArtifactRegistered", digest)
+        return None if event is None else self._artifacts(log, [event])[0]
+
+    def artifacts(self) -> Sequence[Artifact]:
+        log = self._log.refreshed()
+        return tuple(self._artifacts(log, log.named("ArtifactRegistered")))
+
+    def _artifacts(self, log: EventLog, registered: Sequence[Event]) -> list[Artifact]:
+        if not registered:
+            return []
+        states = self._call_several("ArtifactRegistry", *(("stateOf", event.args["digest"]) for event in registered))
+        return [artifact_from(log, e, ArtifactState(state)) for e, state in zip(registered, states, strict=True)]
+
+    def owner_of(self, digest: bytes) -> Address:
+        return Address(self._call("ArtifactRegistry", "ownerOf", digest))
+
+    def accesses(self, digest: bytes) -> Sequence[AccessEntry]:
+        log = self._log.refreshed()
+        return accesses_of(sorted((e for name in ACCESS_EVENTS for e in log.named(name)), key=position), digest)
 
     # runs and rounds
 
@@ -210,9 +248,7 @@ class ChainLedger:
 
     def fund(self, run_id: int, amount: int) -> bytes:
         self._require_money()
-        vault = self._deployment.addresses["RewardVault"]
-        if self._call("RewardToken", "allowance", self._sending().address, vault) < amount:
-            self._send("RewardToken", "approve", vault, amount)
+        self._allow("RewardVault", amount)
         return self._send("RewardVault", "fund", run_id, amount).tx_hash
 
     def funded(self, run_id: int) -> int:
@@ -261,6 +297,37 @@ class ChainLedger:
         if not self.pays_rewards():
             raise NoRewards
 
+    # incidents
+
+    def cases(self) -> Sequence[Case]:
+        events = (e for e in self._log.refreshed().between(0, None) if e.contract == "IncidentManager")
+        return tuple(cases_of(events).values())
+
+    def contain(self, case_id: int, target: Target, until: int) -> bytes:
+        return self._send("IncidentManager", "contain", case_id, int(target), until).tx_hash
+
+    def lapse_case(self, case_id: int) -> bytes:
+        return self._send("IncidentManager", "lapse", case_id).tx_hash
+
+    def close_case(self, case_id: int, post_mortem_cid: Cid) -> bytes:
+        return self._send("IncidentManager", "close", case_id, cids.to_bytes(post_mortem_cid)).tx_hash
+
+    def bond(self, member_id: int) -> Bond:
+        found = self._call("IncidentManager", "bondOf", member_id)
+        return Bond(
+            amount=found["amount"],
+            leaving=found["leaving"],
+            leaves_from=found["leavesFrom"],
+            open_cases=found["openCases"],
+        )
+
+    def deposit_bond(self, member_id: int, amount: int) -> bytes:
+        self._allow("IncidentManager", amount)
+        return self._send("IncidentManager", "deposit", member_id, amount).tx_hash
+
+    def withdraw_bond(self, member_id: int) -> bytes:
+        return self._send("IncidentManager", "withdraw", member_id).tx_hash
+
     # merit
 
     def commit_epoch(self, commit: EpochCommit, signatures: Sequence[bytes]) -> bytes:
@@ -281,6 +348,9 @@ class ChainLedger:
 
     def spec_bounds(self) -> ParamBounds:
         return bounds_from(self._call("TrainingRuns", "bounds"))
+
+    def action(self, contract: str, function: str, *args: Any) -> Action:
+        return governance.action(self._deployment.addresses, contract, function, *args)
 
     def set_spec_action(self, run_id: int, spec_cid: Cid, params: SpecParams | None = None) -> Action:
         chosen = params or self.run(run_id).spec_params
@@ -400,6 +470,13 @@ class ChainLedger:
 
     # inside
 
+    def _allow(self, contract: str, amount: int) -> None:
+        """Let a contract take so many wei from the sender."""
+        self._require_money()
+        spender = self._deployment.addresses[contract]
+        if self._call("RewardToken", "allowance", self._sending().address, spender) < amount:
+            self._send("RewardToken", "approve", spender, amount)
+
     def _sending(self) -> Sender:
         if self._sender is None:
             raise ConfigError("expected an account that pays for transactions, got none: name a keystore")
@@ -445,6 +522,5 @@ def _require_chain(rpc: Rpc, deployment: Deployment) -> None:
         )
 
 
-def _member(log: EventLog, joined: Event) -> Member:
-    number = joined.args["memberId"]
-    return member_from(joined, log.last("MemberActiveSet", number), log.last("NodeKeyRotated", number))
+def _none_if_zero(account: str) -> Address | None:
+    return Address(account) if int(account, 16) else None

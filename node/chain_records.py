@@ -9,11 +9,13 @@ from typing import Any, TypeVar
 from node import cid as cids
 from node import governance
 from node.abi_codec import camel_case, snake_case
+from node.chain_events import EventLog
 from node.records import (
     Action,
     Address,
     Artifact,
     ArtifactKind,
+    ArtifactState,
     Ballot,
     CharterState,
     ContributionLeaf,
@@ -49,6 +51,7 @@ def registration_fields(registration: Registration) -> tuple[Any, ...]:
         cids.to_bytes(registration.cid),
         registration.licence,
         list(registration.parents),
+        registration.restricted,
         registration.deadline,
     )
 
@@ -208,28 +211,53 @@ def tally_from(weights: tuple[int, int, int], heads: tuple[int, int, int]) -> Ta
     )
 
 
-def member_from(joined: Event, active: Event | None, rotated: Event | None) -> Member:
-    """From MemberJoined, and the newest MemberActiveSet and NodeKeyRotated."""
+def member_from(log: EventLog, joined: Event, now: int) -> Member:
+    """From MemberJoined and the newest of what happened to the member since; a bar ends by itself."""
+    number = joined.args["memberId"]
+    moved, rotated = log.last("MemberMoved", number), log.last("NodeKeyRotated", number)
+    active, left = log.last("MemberActiveSet", number), log.last("MemberLeft", number) is not None
+    barred_until = _barred_until(log, number)
     return Member(
-        member_id=joined.args["memberId"],
-        account=joined.args["account"],
+        member_id=number,
+        account=joined.args["account"] if moved is None else moved.args["to"],
         name=joined.args["name"],
         roles=Role(joined.args["roles"]),
-        active=True if active is None else active.args["active"],
+        active=(active is None or active.args["active"]) and not left and now >= barred_until,
         joined_at=joined.timestamp,
         node_key_digest=joined.args["nodeKeyDigest"] if rotated is None else rotated.args["newDigest"],
+        barred_until=barred_until,
+        left=left,
     )
 
 
-def artifact_from(event: Event) -> Artifact:
-    """From ArtifactRegistered."""
+def _barred_until(log: EventLog, member_id: int) -> int:
+    barred, freed = log.last("MemberBarred", member_id), log.last("MemberUnbarred", member_id)
+    if barred is None or (freed is not None and position(freed) > position(barred)):
+        return 0
+    return int(barred.args["until"])
+
+
+def position(event: Event) -> tuple[int, int]:
+    """Where an event stands in the chain's order."""
+    return event.block_number, event.log_index
+
+
+def artifact_from(log: EventLog, event: Event, state: ArtifactState) -> Artifact:
+    """From ArtifactRegistered and what happened since; the state hangs on the time and is the contract's word."""
+    digest = event.args["digest"]
+    superseded = log.last("ArtifactSuperseded", digest)
     return Artifact(
-        digest=event.args["digest"],
+        digest=digest,
         kind=ArtifactKind(event.args["kind"]),
         account=event.args["account"],
         cid=cids.from_bytes(event.args["cid"]),
         licence=event.args["licence"],
         registered_at=event.timestamp,
+        parents=tuple(event.args["parents"]),
+        restricted=event.args["restricted"],
+        state=state,
+        superseded_by=None if superseded is None else superseded.args["by"],
+        certified=log.last("ReleaseCertified", digest) is not None,
     )
 
 

@@ -48,6 +48,9 @@ RunOption = Annotated[int, typer.Option("--run", help="Run id.")]
 
 def main() -> None:
     """Entry point: loads the other packages' verbs, then runs."""
+    from node import verbs
+
+    verbs.add_verbs(app)
     for point in sorted(entry_points(group="tenwings.verbs"), key=lambda p: p.name):
         point.load()(app, run_app)
     app()
@@ -56,8 +59,9 @@ def main() -> None:
 def open_desk(home: Home, name: str) -> MemberDesk:
     """A member's desk over this state folder's network."""
     identity = open_identity(home, name)
+    node = name if (home.member(name).root / "joined").exists() else COORDINATOR  # an account without a node
     return MemberDesk(
-        identity=identity, ledger=open_ledger(home, identity), store=open_met_store(home, name), relay=open_relay(home)
+        identity=identity, ledger=open_ledger(home, identity), store=open_met_store(home, node), relay=open_relay(home)
     )
 
 

@@ -22,6 +22,8 @@ from node.errors import LedgerError
 from node.identity import Identity
 from node.records import Address
 
+_NONE = Address("0x" + "0" * 40)
+"""In place of a contract that a network without a token lacks."""
 CREATE_GAS, GAS_PER_CODE_BYTE, GAS_PER_DATA_BYTE = 53_000, 200, 16
 CALL_GAS = 80_000
 """More than any call of a deployment takes."""
@@ -74,13 +76,23 @@ class _Deploying:
 def _create(work: _Deploying, settings: DeploySettings) -> None:
     """In the order of CONTRACTS; the deployer is the first admin of each."""
     deployer, made = work.sender.address, work.addresses
-    work.create("MemberRegistry", deployer)
+    work.create("MemberRegistry", deployer, settings.recovery_delay_seconds)
     work.create("ArtifactRegistry", made["MemberRegistry"], deployer, list(settings.licences))
     bounds = bounds_fields(settings.bounds)
     work.create("TrainingRuns", made["MemberRegistry"], made["ArtifactRegistry"], bounds, deployer)
     if not settings.zero_token:
         work.create("RewardToken", settings.token_holder, settings.reward_supply_wei)
         work.create("RewardVault", made["RewardToken"], made["TrainingRuns"], deployer)
+    work.create(
+        "IncidentManager",
+        made["MemberRegistry"],
+        made["ArtifactRegistry"],
+        made["TrainingRuns"],
+        made.get("RewardVault", _NONE),
+        made.get("RewardToken", _NONE),
+        (settings.report_bond, settings.case_seconds, settings.bond_withdrawal_seconds),
+        deployer,
+    )
     merit_bounds = tuple(vars(settings.merit_bounds).values())
     runs = (made["MemberRegistry"], made["TrainingRuns"])
     work.create("MeritEpochs", *runs, settings.epoch_finality_seconds, merit_bounds, deployer)

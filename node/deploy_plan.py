@@ -21,6 +21,7 @@ ROLES: Mapping[str, bytes] = {
             "INCIDENT_ROLE",
             "ADMITTER_ROLE",
             "CURATOR_ROLE",
+            "RESPONDER_ROLE",
             "PROPOSER_ROLE",
             "CANCELLER_ROLE",
             "EXECUTOR_ROLE",
@@ -28,7 +29,15 @@ ROLES: Mapping[str, bytes] = {
     },
 }
 """By name; OpenZeppelin's admin role is zero."""
-WITH_ROLES = ("MemberRegistry", "ArtifactRegistry", "TrainingRuns", "RewardVault", "MeritEpochs", "TimelockController")
+WITH_ROLES = (
+    "MemberRegistry",
+    "ArtifactRegistry",
+    "TrainingRuns",
+    "RewardVault",
+    "IncidentManager",
+    "MeritEpochs",
+    "TimelockController",
+)
 """Contracts that know roles; the deployer is the first admin of each and gives that up."""
 
 
@@ -51,10 +60,15 @@ def grants(settings: DeploySettings, addresses: Mapping[str, Address]) -> Iterat
     timelock, governor = addresses["TimelockController"], addresses["TenWingsGovernor"]
     for contract in role_contracts(settings):
         yield Grant(contract, "DEFAULT_ADMIN_ROLE", timelock)
-    for contract in ("MemberRegistry", "ArtifactRegistry", "TrainingRuns", "MeritEpochs"):
+    for contract in ("MemberRegistry", "ArtifactRegistry", "TrainingRuns", "MeritEpochs", "IncidentManager"):
         yield Grant(contract, "GOVERNANCE_ROLE", timelock)
+    for contract in ("MemberRegistry", "ArtifactRegistry", "TrainingRuns", "RewardVault"):
+        if contract in settings.contracts:
+            yield Grant(contract, "INCIDENT_ROLE", addresses["IncidentManager"])
     yield Grant("MemberRegistry", "ADMITTER_ROLE", settings.operator)
+    yield Grant("MemberRegistry", "ADMITTER_ROLE", timelock)
     yield Grant("TrainingRuns", "CURATOR_ROLE", settings.operator)
+    yield Grant("IncidentManager", "RESPONDER_ROLE", settings.operator)
     yield Grant("TimelockController", "PROPOSER_ROLE", governor)
     yield Grant("TimelockController", "CANCELLER_ROLE", governor)
     yield Grant("TimelockController", "EXECUTOR_ROLE", governor)

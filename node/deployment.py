@@ -19,6 +19,7 @@ CONTRACTS = (
     "TrainingRuns",
     "RewardToken",
     "RewardVault",
+    "IncidentManager",
     "MeritEpochs",
     "TimelockController",
     "Charter",
@@ -30,6 +31,7 @@ DOMAIN_NAMES = {
     "MemberRegistry": "TenWings MemberRegistry",
     "ArtifactRegistry": "TenWings ArtifactRegistry",
     "TrainingRuns": "TenWings TrainingRuns",
+    "IncidentManager": "TenWings IncidentManager",
     "MeritEpochs": "TenWings MeritEpochs",
     "TenWingsGovernor": "TenWings Governor",
 }
@@ -64,6 +66,9 @@ DEFAULT_BOUNDS = ParamBounds(
 
 PROFILES: Mapping[str, Mapping[str, Any]] = {
     "local": {
+        "recovery_delay_seconds": 5,
+        "case_seconds": 600,
+        "bond_withdrawal_seconds": 5,
         "epoch_finality_seconds": 1,
         "voting_delay_seconds": 2,
         "voting_period_seconds": 20,
@@ -72,12 +77,18 @@ PROFILES: Mapping[str, Mapping[str, Any]] = {
         "constitutional_sponsors": 2,
     },
     "testnet": {
+        "recovery_delay_seconds": 3600,
+        "case_seconds": 86_400,
+        "bond_withdrawal_seconds": 3600,
         "epoch_finality_seconds": 300,
         "voting_delay_seconds": 300,
         "voting_period_seconds": 3600,
         "timelock_delay_seconds": 600,
     },
     "mainnet": {
+        "recovery_delay_seconds": 3 * 86_400,
+        "case_seconds": 14 * 86_400,
+        "bond_withdrawal_seconds": 7 * 86_400,
         "epoch_finality_seconds": 3600,
         "voting_delay_seconds": 3600,
         "voting_period_seconds": 3 * 86_400,
@@ -105,12 +116,20 @@ class DeploySettings:
     """What is fixed when the contracts are deployed; governance can change the voting rules later."""
 
     operator: Address
-    """Holds ADMITTER_ROLE and CURATOR_ROLE at first; the timelock can take both away."""
+    """Holds ADMITTER_ROLE, CURATOR_ROLE and RESPONDER_ROLE at first; the timelock can take each away."""
     treasury: Address | None = None
     """Receives the whole supply of the reward token; the operator when None."""
     licences: tuple[str, ...] = DEFAULT_LICENCES
     """SPDX ids allowed from the start."""
     reward_supply_wei: int = 10**9 * 10**18
+    recovery_delay_seconds: int = 3 * 86400
+    """How long a member can stop a move that its recovery account started."""
+    report_bond_wei: int = 10 * 10**18
+    """What a report of an incident costs until its verdict."""
+    case_seconds: int = 14 * 86400
+    """From a report to its deadline, at most 30 days."""
+    bond_withdrawal_seconds: int = 7 * 86400
+    """From asking for a bond to having it."""
     epoch_finality_seconds: int = 3600
     """From a merit epoch's commit to its weights being usable."""
     merit_max_share_bps: int = 200
@@ -156,9 +175,17 @@ class DeploySettings:
             raise ValueError(f"quorum_bps: expected 1 to 6,667, got {self.quorum_bps}")
         if self.voting_period_seconds < 1:
             raise ValueError(f"voting_period_seconds: expected at least 1, got {self.voting_period_seconds}")
+        for name in ("recovery_delay_seconds", "report_bond_wei", "case_seconds", "bond_withdrawal_seconds"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name}: expected at least 1, got {getattr(self, name)}")
         for name in ("reward_supply_wei", "epoch_finality_seconds", "voting_delay_seconds", "timelock_delay_seconds"):
             if getattr(self, name) < 0:
                 raise ValueError(f"{name}: expected 0 or more, got {getattr(self, name)}")
+
+    @property
+    def report_bond(self) -> int:
+        """In wei; nothing where there is no token."""
+        return 0 if self.zero_token else self.report_bond_wei
 
     @property
     def contracts(self) -> tuple[str, ...]:

@@ -16,15 +16,19 @@ from node import cid as cids
 from node.abi_codec import abi_of, encode_call, selector
 from node.chain_records import bounds_fields, data_fields, data_of
 from node.charter_text import parse_charter
+from node.descent import descendants, provable
 from node.errors import ConfigError
+from node.incidents import CaseStatus
 from node.membership import MemberDesk
-from node.records import Action, Address, ParamBounds, ProposalKind, SpecParams
+from node.records import Action, Address, ParamBounds, ProposalKind, SpecParams, canonical_json
 
 TRAIN_TOGETHER, MERIT_IS_EARNED, NO_ONE_RULES_ALONE, ALL_CAN_BE_CHECKED, RESPECT, SAFETY, A_COMMUNITY_THAT_LASTS = (
     range(1, 8)
 )
 """Articles of the charter that ships with the project; what a form serves unless --article says otherwise."""
 
+VERDICTS = {"upheld": CaseStatus.UPHELD, "dismissed": CaseStatus.DISMISSED, "malicious": CaseStatus.MALICIOUS}
+_VERDICT_USAGE = "verdict CASE upheld|dismissed|malicious [BOND_WEI [UNVESTED_WEI]]"
 _DAY = 86_400
 _NOBODY = Address("0x" + "0" * 40)
 
@@ -217,6 +221,41 @@ def _release(_desk: MemberDesk, _run: int, words: Sequence[str]) -> Any:
     return [cids.digest(cids.parse(text))], f"Certify the release {text}.", {}
 
 
+def _takedown(desk: MemberDesk, _run: int, words: Sequence[str]) -> Any:
+    """The report on IPFS lists all that was made from it; the call lists what the registry can prove."""
+    (text,) = _exactly(words, 1)
+    digest = cids.digest(cids.parse(text))
+    if desk.ledger.artifact(digest) is None:
+        raise ValueError(f"expected a registered artifact, got {text}; `tenwings artifact ls` shows them")
+    made = descendants(desk.ledger, digest)
+    listed = [{"cid": d.cid, "what": d.what, "made_from": f"0x{d.parent.hex()}"} for d in made]
+    report = desk.store.put(canonical_json({"artifact": text, "descendants": listed}))
+    effect = f"Take down {text} for good; the report {report} lists {len(made)} things made from it, which stay."
+    return [digest, provable(desk.ledger, digest), cids.to_bytes(report)], effect, {}
+
+
+def _verdict(desk: MemberDesk, _run: int, words: Sequence[str]) -> Any:
+    number, word, *slashes = words
+    case = next((c for c in desk.ledger.cases() if c.case_id == int(number)), None)
+    if case is None or word not in VERDICTS or len(slashes) > 2:
+        raise ValueError(f"expected a case's id and one of {', '.join(VERDICTS)}, got {' '.join(words)!r}")
+    from_bond, from_unvested = (int(wei) for wei in (*slashes, "0", "0")[:2])
+    slash = (from_bond, case.run_id if from_unvested else 0, from_unvested)
+    taken = f"; take {from_bond} wei of bond and {from_unvested} wei unvested from member {case.accused_id}"
+    effect = f"Case {number}, {case.kind.name.lower().replace('_', ' ')}: {word}{taken if slashes else ''}."
+    return [case.case_id, int(VERDICTS[word]), slash], effect, {}
+
+
+def _move(desk: MemberDesk, _run: int, words: Sequence[str]) -> Any:
+    number, account = _exactly(words, 2)
+    member = next((m for m in desk.ledger.members() if m.member_id == int(number)), None)
+    if member is None:
+        raise ValueError(f"expected a member's id, got {number}")
+    to = _address(account)
+    effect = f"Move member {number}, {member.name}, to the account {to}."
+    return [member.member_id, to], effect, {f"account of member {number}": (member.account, to)}
+
+
 def _exactly(words: Sequence[str], count: int) -> Sequence[str]:
     if len(words) != count:
         raise ValueError(f"expected {count} words, got {len(words)}")
@@ -249,5 +288,8 @@ FORMS: Mapping[str, Form] = dict((
     _form("spec-bounds NAME=LEAST..MOST...", "TrainingRuns.setBounds", NO_ONE_RULES_ALONE, _spec_bounds),
     _form("promote CID", "TrainingRuns.promote", TRAIN_TOGETHER, _promote),
     _form("release CID", "ArtifactRegistry.certifyRelease", TRAIN_TOGETHER, _release),
+    _form("takedown CID", "ArtifactRegistry.takeDown", RESPECT, _takedown),
+    _form(_VERDICT_USAGE, "IncidentManager.adjudicate", SAFETY, _verdict),
+    _form("move ID ACCOUNT", "MemberRegistry.moveMember", A_COMMUNITY_THAT_LASTS, _move),
 ))  # fmt: skip
 """By the word that names it; what follows are its own words."""

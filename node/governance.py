@@ -69,6 +69,11 @@ def ballot_params(leaf: MeritLeaf, proof: Sequence[bytes]) -> bytes:
     return encode(types, (leaf.member_id, leaf.merit, leaf.weight, list(proof)))
 
 
+def action(addresses: Mapping[str, Address], contract: str, function: str, *args: Any) -> Action:
+    """One call of a contract of ours. Raises ValueError for arguments that do not fit."""
+    return Action(target=addresses[contract], calldata=encode_call(contract, function, *args))
+
+
 def set_spec(training_runs: Address, run_id: int, spec_cid: Cid, params: SpecParams) -> Action:
     """Replace a run's spec from its next round on; `params` are what the chain bounds of it."""
     values = (run_id, cids.to_bytes(spec_cid), astuple(params))

@@ -87,7 +87,7 @@ def create_password_file(path: Path) -> str:
     """Write a fresh random password, readable by the owner alone, and return it. Raises ConfigError when `path` is
     there already."""
     password = secrets.token_urlsafe(32)
-    _write_secret(path, f"{password}\n".encode())
+    write_secret(path, f"{password}\n".encode())
     return password
 
 
@@ -97,7 +97,7 @@ def save_keystore(path: Path, identity: Identity, password: str) -> None:
     if not password:
         raise ConfigError(f"{path}: expected a password for the keystore, got an empty one")
     sealed = create_keyfile_json(identity.private_key, _utf8(password), kdf="scrypt", iterations=_SCRYPT_ITERATIONS)
-    _write_secret(path, json.dumps(sealed, sort_keys=True).encode())
+    write_secret(path, json.dumps(sealed, sort_keys=True).encode())
 
 
 def create_keystore(path: Path, password: str) -> Identity:
@@ -131,7 +131,7 @@ def create_node_key(path: Path) -> bytes:
         serialization.Encoding.PEM, serialization.PrivateFormat.OpenSSH, serialization.NoEncryption()
     )
     public = key.public_key().public_bytes(serialization.Encoding.OpenSSH, serialization.PublicFormat.OpenSSH)
-    _write_secret(path, private)
+    write_secret(path, private)
     public_path(path).write_bytes(public + b"\n")
     return _digest(key.public_key())
 
@@ -181,7 +181,7 @@ def _read(path: Path, what: str, remedy: str) -> bytes:
         raise ConfigError(f"{path}: expected {what}, got {error.strerror}; {remedy}") from error
 
 
-def _write_secret(path: Path, data: bytes) -> None:
+def write_secret(path: Path, data: bytes) -> None:
     """Create `path` as 0600 from its first byte on, and never replace a key that is there."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -25,6 +25,7 @@ from node.records import (
     Voucher,
 )
 from node.relay_client import RelayClient
+from node.signed_requests import MemberRequest, NodeKeyRotation, route_of
 from node.typed_data import sign
 
 VALID_SECONDS = 3600
@@ -64,7 +65,7 @@ class MemberDesk:
         known = self.ledger.member(self.account)
         if known is not None:
             return known.member_id
-        deadline = self._deadline()
+        deadline = self.deadline()
         request = JoinRequest(
             account=self.account, roles=roles, node_key_digest=node_key_digest, name=name, deadline=deadline
         )
@@ -72,10 +73,31 @@ class MemberDesk:
         domain = self.ledger.domain("MemberRegistry")
         return self.relay.join(request, sign(self.identity, domain, request), sign(admitter, domain, voucher))
 
-    def register(self, kind: ArtifactKind, cid: Cid, licence: str, parents: Sequence[bytes] = ()) -> bytes:
+    def bind_node_key(self, node_key_digest: bytes) -> None:
+        """Have the chain name this node's key, where it names another."""
+        member = self.ledger.member(self.account)
+        if member is not None and member.node_key_digest != node_key_digest:
+            self.submit(
+                NodeKeyRotation(
+                    account=self.account,
+                    node_key_digest=node_key_digest,
+                    nonce=self.nonce("MemberRegistry"),
+                    deadline=self.deadline(),
+                )
+            )
+
+    def register(
+        self, kind: ArtifactKind, cid: Cid, licence: str, parents: Sequence[bytes] = (), *, restricted: bool = False
+    ) -> bytes:
         """Register an artifact under a licence. Returns its digest."""
         registration = Registration(
-            account=self.account, kind=kind, cid=cid, licence=licence, parents=tuple(parents), deadline=self._deadline()
+            account=self.account,
+            kind=kind,
+            cid=cid,
+            licence=licence,
+            parents=tuple(parents),
+            restricted=restricted,
+            deadline=self.deadline(),
         )
         signature = sign(self.identity, self.ledger.domain("ArtifactRegistry"), registration)
         return self.relay.register_artifact(registration, signature)
@@ -151,5 +173,15 @@ class MemberDesk:
             raise ConfigError(f"expected a member, {self.account} is none; `tenwings join` makes one")
         return member.member_id
 
-    def _deadline(self) -> int:
+    def submit(self, request: MemberRequest) -> bytes:
+        """Sign a request of one's own and have it brought to the chain. Returns the transaction hash."""
+        domain = self.ledger.domain(route_of(request).contract)
+        return self.relay.submit(request, sign(self.identity, domain, request))
+
+    def nonce(self, contract: str) -> int:
+        """The number of this account's next request to a contract."""
+        return self.ledger.nonce(contract, self.account)
+
+    def deadline(self) -> int:
+        """Unix time up to which a message signed now may wait for its relay."""
         return self.ledger.latest_block().timestamp + VALID_SECONDS

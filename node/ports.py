@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
+from node.incidents import Bond, Case, Target
 from node.records import (
+    AccessEntry,
     Action,
     Address,
     Artifact,
@@ -26,6 +28,7 @@ from node.records import (
     Proposal,
     ProposalKind,
     ProposalStatement,
+    Recovery,
     Registration,
     RoundCommit,
     RoundState,
@@ -34,6 +37,7 @@ from node.records import (
     SpecParams,
     Sponsor,
 )
+from node.signed_requests import MemberRequest
 
 
 class ContentStore(Protocol):
@@ -84,13 +88,26 @@ class Ledger(Protocol):
         """All our contracts' events of these blocks, in order."""
         ...
 
+    # what members sign
+    def submit(self, request: MemberRequest, signature: bytes) -> bytes:
+        """Bring a member's signed request to its contract. Returns the transaction hash."""
+        ...
+
+    def nonce(self, contract: str, account: Address) -> int:
+        """The number that the account's next request to this contract must carry."""
+        ...
+
     # members
     def join(self, request: JoinRequest, member_signature: bytes, voucher_signature: bytes) -> int:
         """Returns the member id."""
         ...
 
     def members(self) -> Sequence[Member]: ...
-    def member(self, account: Address) -> Member | None: ...
+    def member(self, account: Address) -> Member | None:
+        """By present account: who moved is not found by the account that was left behind."""
+        ...
+
+    def recovery(self, member_id: int) -> Recovery: ...
 
     # artifacts
     def register_artifact(self, registration: Registration, signature: bytes) -> bytes:
@@ -98,6 +115,17 @@ class Ledger(Protocol):
         ...
 
     def artifact(self, digest: bytes) -> Artifact | None: ...
+    def artifacts(self) -> Sequence[Artifact]:
+        """All, in order of registration."""
+        ...
+
+    def owner_of(self, digest: bytes) -> Address:
+        """Who may supersede, withdraw and grant: the present account of who registered it."""
+        ...
+
+    def accesses(self, digest: bytes) -> Sequence[AccessEntry]:
+        """Requests for a restricted dataset and grants of it, in order of account."""
+        ...
 
     # runs and rounds
     def create_run(self, params: RunParams) -> int: ...
@@ -148,6 +176,29 @@ class Ledger(Protocol):
 
     def reward_balance(self, account: Address) -> int: ...
 
+    # incidents
+    def cases(self) -> Sequence[Case]:
+        """All, by id."""
+        ...
+
+    def contain(self, case_id: int, target: Target, until: int) -> bytes:
+        """As a responder, stop what the case is about up to a Unix time."""
+        ...
+
+    def lapse_case(self, case_id: int) -> bytes:
+        """End a case past its deadline; anyone may."""
+        ...
+
+    def close_case(self, case_id: int, post_mortem_cid: Cid) -> bytes: ...
+    def bond(self, member_id: int) -> Bond: ...
+    def deposit_bond(self, member_id: int, amount: int) -> bytes:
+        """Pay for a member's bond, in wei."""
+        ...
+
+    def withdraw_bond(self, member_id: int) -> bytes:
+        """Have paid out what the delay is over for; anyone may."""
+        ...
+
     # merit
     def commit_epoch(self, commit: EpochCommit, signatures: Sequence[bytes]) -> bytes: ...
     def epoch(self, number: int) -> EpochCommit | None: ...
@@ -162,6 +213,10 @@ class Ledger(Protocol):
     # governance
     def spec_bounds(self) -> ParamBounds:
         """What a vote may set in a spec."""
+        ...
+
+    def action(self, contract: str, function: str, *args: Any) -> Action:
+        """One call of a contract of ours, as a proposal makes it."""
         ...
 
     def set_spec_action(self, run_id: int, spec_cid: Cid, params: SpecParams | None = None) -> Action:

@@ -43,6 +43,29 @@ class ArtifactKind(IntEnum):
     REPORT = 7
 
 
+class ArtifactState(IntEnum):
+    """What an artifact may be used for; the numbers are the contract's."""
+
+    ACTIVE = 1
+    SUPERSEDED = 2
+    REVOKED = 3
+    FROZEN = 4
+    TAKEN_DOWN = 5
+
+    @property
+    def usable(self) -> bool:
+        """Whether something new may be made from it."""
+        return self not in (ArtifactState.FROZEN, ArtifactState.TAKEN_DOWN)
+
+
+class Access(IntEnum):
+    """How far a member's access to a restricted dataset got; the numbers are the contract's."""
+
+    NONE = 0
+    REQUESTED = 1
+    GRANTED = 2
+
+
 class ProposalState(IntEnum):
     """OpenZeppelin Governor's states, same numbers."""
 
@@ -147,9 +170,23 @@ class Member:
     name: str
     roles: Role
     active: bool
+    """Neither suspended nor barred, and has not left."""
     joined_at: int
     node_key_digest: bytes
     """sha256 of the member's Flower node public key in SubjectPublicKeyInfo DER."""
+    barred_until: int = 0
+    """Unix time at which a bar ends by itself; 0 without one."""
+    left: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recovery:
+    """Who may move a member, and the move under way."""
+
+    recovery: Address | None
+    moving_to: Address | None
+    acceptable_from: int
+    """Unix time from which the new account can accept; 0 without a move."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -184,7 +221,9 @@ class Registration:
     licence: str
     """SPDX identifier."""
     parents: tuple[bytes, ...] = ()
-    """Digests of registered artifacts this one descends from."""
+    """Digests of registered artifacts this one descends from; a release names its checkpoint first."""
+    restricted: bool = False
+    """A dataset that only those can read whom its owner grants access."""
     deadline: int
 
 
@@ -198,6 +237,25 @@ class Artifact:
     cid: Cid
     licence: str
     registered_at: int
+    parents: tuple[bytes, ...] = ()
+    restricted: bool = False
+    state: ArtifactState = ArtifactState.ACTIVE
+    superseded_by: bytes | None = None
+    certified: bool = False
+    """A vote stands behind this release."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class AccessEntry:
+    """One member's access to a restricted dataset."""
+
+    account: Address
+    access: Access
+    encryption_key: bytes
+    purpose: str
+    wrapped_key: bytes
+    """The content key, sealed; empty before a grant."""
+    changed_at: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -560,11 +618,15 @@ class DatasetManifest:
     clip_shape: tuple[int, int, int]
     """Frames, height, width."""
     shards: tuple[ShardEntry, ...] = field(default=())
+    encryption: str = ""
+    """How the shards of a restricted dataset are sealed; empty for an open one."""
 
     def to_bytes(self) -> bytes:
         """Canonical JSON; its CID names the dataset."""
-        shards = [vars(s) for s in self.shards]
-        return canonical_json({**vars(self), "clip_shape": list(self.clip_shape), "shards": shards, "version": 1})
+        fields = {**vars(self), "clip_shape": list(self.clip_shape), "shards": [vars(s) for s in self.shards]}
+        if not self.encryption:
+            del fields["encryption"]
+        return canonical_json({**fields, "version": 1})
 
     @classmethod
     def from_bytes(cls, data: bytes) -> DatasetManifest:
@@ -574,11 +636,12 @@ class DatasetManifest:
             shards = tuple(ShardEntry(**s) for s in raw["shards"])
             fields = {k: _text(raw[k]) for k in ("name", "licence", "attribution")}
             frames, height, width = map(_count, raw["clip_shape"])
+            encryption = _text(raw.get("encryption", ""))
             if raw["version"] != 1:
                 raise ValueError(f"expected version 1, got {raw['version']!r}")
         except (ValueError, KeyError, TypeError, RecursionError) as error:
             raise ValueError(f"expected a dataset manifest, got {data[:60]!r}...: {error!r}") from error
-        return cls(**fields, clip_shape=(frames, height, width), shards=shards)
+        return cls(**fields, clip_shape=(frames, height, width), shards=shards, encryption=encryption)
 
 
 def shards_of(manifest: DatasetManifest, split: str) -> Sequence[ShardEntry]:

@@ -11,6 +11,7 @@ import requests
 
 from node.errors import ConfigError, DaemonUnavailable
 from node.records import Action, Ballot, ContributionLeaf, JoinRequest, ProposalStatement, Registration, Sponsor
+from node.signed_requests import MemberRequest
 
 _TIMEOUT_SECONDS = 90.0
 _NARROW_BITS = 53
@@ -31,6 +32,11 @@ class RelayClient:
         """Returns the digest."""
         answer = self._post("artifact", {**_json(registration), "signature": _hex(signature)})
         return bytes.fromhex(answer.removeprefix("0x"))
+
+    def submit(self, request: MemberRequest, signature: bytes) -> bytes:
+        """Any other signed request. Returns the transaction hash."""
+        body = {"request": type(request).__name__, "values": _json(request), "signature": _hex(signature)}
+        return bytes.fromhex(self._post("request", body).removeprefix("0x"))
 
     def propose(
         self, statement: ProposalStatement, actions: Sequence[Action], description: str, sponsors: Sequence[Sponsor]
@@ -55,6 +61,14 @@ class RelayClient:
     def execute(self, proposal_id: int) -> None:
         """Execute a queued proposal whose delay is over."""
         self._post(f"execute/{proposal_id}", {})
+
+    def lapse(self, case_id: int) -> None:
+        """End a case past its deadline."""
+        self._post(f"lapse/{case_id}", {})
+
+    def withdraw_bond(self, member_id: int) -> None:
+        """Have paid out what the delay is over for."""
+        self._post(f"withdraw/{member_id}", {})
 
     def claim(self, leaf: ContributionLeaf, proof: Sequence[bytes]) -> int:
         """Returns the amount paid to the leaf's account, in wei."""

@@ -38,6 +38,22 @@ from node.records import (
     SheetStatement,
     Voucher,
 )
+from node.signed_requests import (
+    AccessGrant,
+    AccessRequest,
+    AccessRevocation,
+    BondWithdrawal,
+    IncidentReport,
+    Leaving,
+    MemberRequest,
+    MoveAcceptance,
+    MoveRequest,
+    MoveStop,
+    NodeKeyRotation,
+    RecoveryChoice,
+    Supersession,
+    Withdrawal,
+)
 
 Signable = (
     JoinRequest
@@ -49,6 +65,7 @@ Signable = (
     | Ballot
     | Receipt
     | SheetStatement
+    | MemberRequest
 )
 
 SIGNATURE_BYTES = 65
@@ -178,6 +195,8 @@ def _static_word(field: _Field, solidity_type: str, value: Any) -> bytes:
 def _plain(value: Any) -> Any:
     if isinstance(value, bytes):
         return "0x" + value.hex()
+    if isinstance(value, bool):
+        return value
     if isinstance(value, int):
         return str(int(value))
     if isinstance(value, tuple | list):
@@ -222,6 +241,7 @@ _STRUCTS: dict[type, _Struct] = {
         "bytes cid",
         "string licence",
         "bytes32[] parents",
+        "bool restricted",
         "uint64 deadline",
         cid=_binary("cid"),
     ),
@@ -277,5 +297,60 @@ _STRUCTS: dict[type, _Struct] = {
         "uint64 startLossMicro",
         "uint64 endLossMicro",
     ),
+    Supersession: _define("Supersession", "address owner", "bytes32 digest", "bytes32 by", "uint64 deadline"),
+    Withdrawal: _define("Withdrawal", "address owner", "bytes32 digest", "uint64 deadline"),
+    AccessRequest: _define(
+        "AccessRequest",
+        "address account",
+        "bytes32 digest",
+        "bytes32 encryptionKey",
+        "string purpose",
+        "uint256 nonce",
+        "uint64 deadline",
+    ),
+    AccessGrant: _define(
+        "AccessGrant",
+        "address owner",
+        "bytes32 digest",
+        "address account",
+        "bytes wrappedKey",
+        "uint256 nonce",
+        "uint64 deadline",
+    ),
+    AccessRevocation: _define(
+        "AccessRevocation",
+        "address owner",
+        "bytes32 digest",
+        "address account",
+        "uint256 nonce",
+        "uint64 deadline",
+    ),
+    NodeKeyRotation: _define(
+        "NodeKeyRotation", "address account", "bytes32 nodeKeyDigest", "uint256 nonce", "uint64 deadline"
+    ),
+    RecoveryChoice: _define(
+        "RecoveryChoice", "address account", "address recovery", "uint256 nonce", "uint64 deadline"
+    ),
+    MoveRequest: _define(
+        "MoveRequest", "address recovery", "uint256 memberId", "address to", "uint256 nonce", "uint64 deadline"
+    ),
+    MoveStop: _define("MoveStop", "address account", "uint256 nonce", "uint64 deadline"),
+    MoveAcceptance: _define("MoveAcceptance", "uint256 memberId", "address account", "uint64 deadline"),
+    IncidentReport: _define(
+        "IncidentReport",
+        "address account",
+        "uint8 kind",
+        "uint8 severity",
+        "uint256 accusedId",
+        "uint256 runId",
+        "uint32 round",
+        "bytes32 artifact",
+        "bytes evidenceCid",
+        "uint256 nonce",
+        "uint64 deadline",
+        evidence_cid=_binary("evidence_cid"),
+    ),
+    BondWithdrawal: _define("BondWithdrawal", "address account", "uint96 amount", "uint256 nonce", "uint64 deadline"),
+    Leaving: _define("Leaving", "address account", "uint256 nonce", "uint64 deadline"),
     SheetStatement: _define("ScoreSheet", "uint256 runId", "uint32 round", "address account", "bytes32 sheetDigest"),
 }

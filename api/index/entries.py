@@ -5,7 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from node.records import Address, Artifact, Cid, EpochCommit, Member, RoundCommit, RunParams, RunState
+from node.incidents import Case
+from node.records import (
+    AccessEntry,
+    Address,
+    Artifact,
+    ArtifactState,
+    Cid,
+    EpochCommit,
+    Member,
+    RoundCommit,
+    RunParams,
+    RunState,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,8 +107,20 @@ class ArtifactEntry:
     """A registered artifact and what it was made from."""
 
     artifact: Artifact
+    """Its state is never frozen here: a freeze ends by itself, see `state_at`."""
     parents: tuple[bytes, ...]
     tx_hash: bytes
+    frozen_until: int = 0
+    report_cid: Cid | None = None
+    """Why it was taken down."""
+    descendants: tuple[bytes, ...] = ()
+    """What the registry knew to be made from it when it was taken down."""
+    accesses: tuple[AccessEntry, ...] = ()
+
+    def state_at(self, now: int) -> ArtifactState:
+        """What it may be used for at a Unix time."""
+        frozen = self.artifact.state != ArtifactState.TAKEN_DOWN and now < self.frozen_until
+        return ArtifactState.FROZEN if frozen else self.artifact.state
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -158,10 +182,12 @@ class History:
     members: Mapping[int, Member]
     """By member id."""
     accounts: Mapping[str, Member]
-    """By account."""
+    """By account, those left behind included."""
     artifacts: Mapping[bytes, ArtifactEntry]
     """By digest."""
     runs: Mapping[int, RunEntry]
+    cases: Mapping[int, Case]
+    """Incidents, by case id."""
     epochs: Mapping[int, EpochEntry]
     proposals: Mapping[int, ProposalEntry]
     charters: tuple[CharterEntry, ...]
@@ -176,7 +202,8 @@ class History:
         """Whether the chain itself names this content."""
         return (
             any(cid in _cids_of(run) for run in self.runs.values())
-            or any(cid == entry.artifact.cid for entry in self.artifacts.values())
+            or any(cid in (entry.artifact.cid, entry.report_cid) for entry in self.artifacts.values())
+            or any(cid in (case.evidence_cid, case.post_mortem_cid) for case in self.cases.values())
             or any(cid == entry.commit.tree_cid for entry in self.epochs.values())
             or any(cid == entry.cid for entry in self.charters)
         )

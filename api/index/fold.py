@@ -6,8 +6,8 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 
+from api.index.artifact_fold import ArtifactFold
 from api.index.entries import (
-    ArtifactEntry,
     CharterEntry,
     EpochEntry,
     FailureEntry,
@@ -20,7 +20,8 @@ from api.index.entries import (
 )
 from node.chain_records import round_commit_from
 from node.cid import from_bytes
-from node.records import Artifact, ArtifactKind, EpochCommit, Event, Member, Role
+from node.incidents import CONTRACT, Case, take_case
+from node.records import EpochCommit, Event, Member, Role
 from node.run_history import RunHistory
 
 
@@ -29,7 +30,9 @@ class Fold:
 
     def __init__(self, events: Iterable[Event] = ()) -> None:
         self._members: dict[int, Member] = {}
-        self._artifacts: dict[bytes, ArtifactEntry] = {}
+        self._former: dict[str, int] = {}
+        self._artifacts = ArtifactFold()
+        self._cases: dict[int, Case] = {}
         self._runs: dict[int, RunEntry] = {}
         self._run_histories: defaultdict[int, RunHistory] = defaultdict(RunHistory)
         self._epochs: dict[int, EpochEntry] = {}
@@ -42,6 +45,10 @@ class Fold:
         """Add what happened. Events that no page needs are counted and passed over."""
         for event in events:
             self._num_events += 1
+            if event.contract == "ArtifactRegistry":
+                self._artifacts.take(event)
+            if event.contract == CONTRACT:
+                take_case(self._cases, event)
             step = _STEPS.get(event.name)
             if step is not None:
                 step(self, event)
@@ -60,9 +67,13 @@ class Fold:
         """An own copy: later events do not change it."""
         return History(
             members=dict(self._members),
-            accounts={str(member.account): member for member in self._members.values()},
-            artifacts=dict(self._artifacts),
+            accounts={
+                **{account: self._members[number] for account, number in self._former.items()},
+                **{str(member.account): member for member in self._members.values()},
+            },
+            artifacts=dict(self._artifacts.entries),
             runs=dict(self._runs),
+            cases=dict(self._cases),
             epochs=dict(self._epochs),
             proposals=dict(self._proposals),
             charters=tuple(self._charters),
@@ -89,18 +100,18 @@ class Fold:
         member = self._members[event.args["memberId"]]
         self._members[member.member_id] = replace(member, active=event.args["active"])
 
-    def _artifact_registered(self, event: Event) -> None:
-        args = event.args
-        artifact = Artifact(
-            digest=args["digest"],
-            kind=ArtifactKind(args["kind"]),
-            account=args["account"],
-            cid=from_bytes(args["cid"]),
-            licence=args["licence"],
-            registered_at=event.timestamp,
-        )
-        parents = tuple(args["parents"])
-        self._artifacts[artifact.digest] = ArtifactEntry(artifact=artifact, parents=parents, tx_hash=event.tx_hash)
+    def _member_moved(self, event: Event) -> None:
+        member = self._members[event.args["memberId"]]
+        self._former[event.args["from"]] = member.member_id
+        self._members[member.member_id] = replace(member, account=event.args["to"])
+
+    def _member_left(self, event: Event) -> None:
+        member = self._members[event.args["memberId"]]
+        self._members[member.member_id] = replace(member, active=False, left=True)
+
+    def _member_barred(self, event: Event) -> None:
+        member = self._members[event.args["memberId"]]
+        self._members[member.member_id] = replace(member, barred_until=event.args.get("until", 0))
 
     def _run_created(self, event: Event) -> None:
         args = event.args
@@ -241,7 +252,10 @@ _STEPS: Mapping[str, Callable[[Fold, Event], None]] = {
     "MemberJoined": Fold._member_joined,
     "NodeKeyRotated": Fold._node_key_rotated,
     "MemberActiveSet": Fold._member_active_set,
-    "ArtifactRegistered": Fold._artifact_registered,
+    "MemberMoved": Fold._member_moved,
+    "MemberLeft": Fold._member_left,
+    "MemberBarred": Fold._member_barred,
+    "MemberUnbarred": Fold._member_barred,
     "RunCreated": Fold._run_created,
     "SpecChanged": Fold._spec_changed,
     "RoundCommitted": Fold._round_committed,

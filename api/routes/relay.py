@@ -8,9 +8,10 @@ from eth_utils.address import is_checksum_address
 from fastapi import APIRouter, Depends
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
-from api.deps import ProposalId, ServicesDep
+from api.deps import CaseId, ProposalId, ServicesDep
 from api.errors import Refused
 from api.relay import Relay
+from api.requests import parse_request
 from api.schemas import Accepted
 from node.cid import parse
 from node.records import (
@@ -95,6 +96,7 @@ class ArtifactMessage(Message):
     cid: CidField
     licence: Annotated[str, Field(min_length=1, max_length=64, description="SPDX identifier.")]
     parents: Annotated[list[Digest], Field(max_length=64)] = []
+    restricted: Annotated[bool, Field(description="A dataset that only those can read whom its owner lets in.")] = False
     deadline: Deadline
     signature: Signature
 
@@ -158,6 +160,14 @@ class ClaimMessage(Message):
     proof: Annotated[list[Digest], Field(max_length=64)]
 
 
+class RequestMessage(Message):
+    """A signed request by its struct's name; its fields by name: bytes as 0x hex, large numbers as decimal text."""
+
+    request: Annotated[str, Field(description="E.g. AccessRequest; contracts/README.md lists the structs.")]
+    values: Annotated[dict[str, str | int], Field(max_length=16)]
+    signature: Signature
+
+
 def relay_of(services: ServicesDep) -> Relay:
     """Raises Refused where nobody pays."""
     if services.relay is None:
@@ -191,9 +201,17 @@ def artifact(relay: RelayDep, message: ArtifactMessage) -> Accepted:
         cid=Cid(message.cid),
         licence=message.licence,
         parents=tuple(message.parents),
+        restricted=message.restricted,
         deadline=message.deadline,
     )
     return Accepted(what="artifact", id="0x" + relay.register_artifact(registration, message.signature).hex())
+
+
+@router.post("/request")
+def request(relay: RelayDep, message: RequestMessage) -> Accepted:
+    """Bring any other signed request: access to data, recovery, incidents; answers the transaction hash."""
+    record = parse_request(message.request, message.values)
+    return Accepted(what="transaction", id="0x" + relay.submit(record, message.signature).hex())
 
 
 @router.post("/proposal")
@@ -249,3 +267,15 @@ def queue(relay: RelayDep, proposal_id: ProposalId) -> Accepted:
 def execute(relay: RelayDep, proposal_id: ProposalId) -> Accepted:
     """Execute a queued proposal after its delay; answers the transaction hash."""
     return Accepted(what="transaction", id="0x" + relay.execute(int(proposal_id)).hex())
+
+
+@router.post("/lapse/{case_id}")
+def lapse(relay: RelayDep, case_id: CaseId) -> Accepted:
+    """End a case past its deadline; answers the transaction hash."""
+    return Accepted(what="transaction", id="0x" + relay.lapse(case_id).hex())
+
+
+@router.post("/withdraw/{member_id}")
+def withdraw(relay: RelayDep, member_id: CaseId) -> Accepted:
+    """Pay a member's bond out after its delay; answers the transaction hash."""
+    return Accepted(what="transaction", id="0x" + relay.withdraw_bond(member_id).hex())

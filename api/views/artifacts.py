@@ -1,25 +1,111 @@
-"""Registered artifacts: datasets, checkpoints, codecs and what they were made from."""
+"""Registered artifacts: datasets, checkpoints, codecs and what they were made from; one artifact with its kin."""
 
 from __future__ import annotations
 
-from api.desk import Desk, paged
-from api.schemas import ArtifactRow, ArtifactsPage
+from collections.abc import Iterator
+
+from api.desk import Desk, NotFound, paged
+from api.index.entries import ArtifactEntry
+from api.schemas import AccessRow, ArtifactPage, ArtifactRow, ArtifactsPage, KinRow
+from node.cid import digest as digest_of
+from node.records import AccessEntry, ArtifactState
 
 
 def artifacts_page(desk: Desk, page: int) -> ArtifactsPage:
     """All artifacts, newest first."""
     entries = sorted(desk.history.artifacts.values(), key=lambda entry: entry.artifact.registered_at, reverse=True)
     shown, page, num_pages = paged(entries, page)
-    rows = [
-        ArtifactRow(
-            digest=entry.artifact.digest,
-            kind=entry.artifact.kind.name.lower(),
-            cid=entry.artifact.cid,
-            licence=entry.artifact.licence,
-            who=desk.who(entry.artifact.account),
-            registered_at=entry.artifact.registered_at,
-            parents=list(entry.parents),
-        )
-        for entry in shown
-    ]
-    return ArtifactsPage(artifacts=rows, page=page, num_pages=num_pages, **desk.page())
+    return ArtifactsPage(artifacts=[_row(desk, e) for e in shown], page=page, num_pages=num_pages, **desk.page())
+
+
+def artifact_page(desk: Desk, digest: bytes) -> ArtifactPage:
+    """Raises NotFound."""
+    entry = desk.history.artifacts.get(digest)
+    if entry is None:
+        raise NotFound(f"There is no artifact 0x{digest.hex()}; the list of artifacts has all of them.")
+    return ArtifactPage(
+        artifact=_row(desk, entry),
+        frozen_until=entry.frozen_until if entry.state_at(_now(desk)) == ArtifactState.FROZEN else 0,
+        superseded_by=entry.artifact.superseded_by,
+        report_cid=entry.report_cid,
+        parents=[_kin(desk, parent) for parent in entry.parents],
+        descendants=[_kin(desk, child) for child in _descendants(desk, digest)],
+        accesses=[_access(desk, access) for access in entry.accesses],
+        **desk.page(),
+    )
+
+
+def state_word(state: ArtifactState) -> str:
+    """For people."""
+    return state.name.lower().replace("_", " ")
+
+
+def _row(desk: Desk, entry: ArtifactEntry) -> ArtifactRow:
+    artifact = entry.artifact
+    return ArtifactRow(
+        digest=artifact.digest,
+        kind=artifact.kind.name.lower(),
+        cid=artifact.cid,
+        licence=artifact.licence,
+        who=desk.who(artifact.account),
+        registered_at=artifact.registered_at,
+        parents=list(entry.parents),
+        state=state_word(entry.state_at(_now(desk))),
+        restricted=artifact.restricted,
+        certified=artifact.certified,
+    )
+
+
+def _access(desk: Desk, access: AccessEntry) -> AccessRow:
+    return AccessRow(
+        who=desk.who(access.account),
+        access=access.access.name.lower(),
+        purpose=access.purpose,
+        encryption_key=access.encryption_key,
+        changed_at=access.changed_at,
+    )
+
+
+def _kin(desk: Desk, digest: bytes) -> KinRow:
+    entry = desk.history.artifacts.get(digest)
+    if entry is not None:
+        state = state_word(entry.state_at(_now(desk)))
+        return KinRow(digest=digest, cid=entry.artifact.cid, what=entry.artifact.kind.name.lower(), state=state)
+    for run in desk.history.runs.values():
+        for number, round_entry in run.rounds.items():
+            cid = round_entry.commit.checkpoint_cid
+            if digest_of(cid) == digest:
+                what = f"checkpoint of run {run.run_id}, round {number}"
+                what += ", voided" if number in run.voided else ""
+                return KinRow(digest=digest, cid=cid, what=what, state="not registered")
+    return KinRow(digest=digest, cid=None, what="unknown", state="not registered")
+
+
+def _descendants(desk: Desk, digest: bytes) -> list[bytes]:
+    """By the registry's parents and the runs' rounds, parents first, each once."""
+    children: dict[bytes, list[bytes]] = {}
+    for parent, child in _edges(desk):
+        children.setdefault(parent, []).append(child)
+    found: list[bytes] = []
+    waiting = list(children.get(digest, []))
+    while waiting:
+        child = waiting.pop(0)
+        if child not in found and child != digest:
+            found.append(child)
+            waiting.extend(children.get(child, []))
+    return found
+
+
+def _edges(desk: Desk) -> Iterator[tuple[bytes, bytes]]:
+    for entry in desk.history.artifacts.values():
+        for parent in entry.parents:
+            yield parent, entry.artifact.digest
+    for run in desk.history.runs.values():
+        for round_entry in run.rounds.values():
+            child = digest_of(round_entry.commit.checkpoint_cid)
+            yield round_entry.commit.dataset_digest, child
+            yield round_entry.commit.parent_digest, child
+
+
+def _now(desk: Desk) -> int:
+    return desk.view.block.timestamp

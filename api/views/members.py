@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 
 from api.desk import Desk, paged
 from api.schemas import MemberRow, MembersPage
@@ -14,7 +15,7 @@ def members_page(desk: Desk, page: int) -> MembersPage:
     """All members by id."""
     epoch = desk.history.epochs.get(desk.live.final_epoch)
     leaves = desk.reader.read(epoch.commit.tree_cid, merit_tree_from_bytes) if epoch else None
-    merit = {leaf.account: leaf for leaf in leaves or []}
+    merit = {leaf.member_id: leaf for leaf in leaves or []}
     total_weight = epoch.commit.total_weight if epoch else 0
     earned, claimed = _rewards(desk)
     members = [desk.history.members[number] for number in sorted(desk.history.members)]
@@ -23,7 +24,14 @@ def members_page(desk: Desk, page: int) -> MembersPage:
         epoch=epoch.commit.epoch if epoch else 0,
         epoch_tree_cid=epoch.commit.tree_cid if epoch else None,
         members=[
-            _row(member, merit.get(member.account), total_weight, earned[member.member_id], claimed[member.member_id])
+            _row(
+                desk,
+                member,
+                merit.get(member.member_id),
+                total_weight,
+                earned,
+                claimed,
+            )
             for member in shown
         ],
         page=page,
@@ -37,20 +45,39 @@ def role_names(roles: Role) -> list[str]:
     return [str(role.name).lower() for role in Role if role in roles]
 
 
-def _row(member: Member, merit: MeritLeaf | None, total_weight: int, earned: int, claimed: int) -> MemberRow:
+def member_state(member: Member, now: int) -> str:
+    """A member's state in a word, at a Unix time."""
+    if member.left:
+        return "left"
+    if not member.active:
+        return "suspended"
+    return "barred" if now < member.barred_until else "active"
+
+
+def _row(
+    desk: Desk,
+    member: Member,
+    merit: MeritLeaf | None,
+    total_weight: int,
+    earned: Mapping[int, int],
+    claimed: Mapping[int, int],
+) -> MemberRow:
+    state = member_state(member, desk.view.block.timestamp)
     return MemberRow(
         member_id=member.member_id,
         name=member.name,
         account=member.account,
         roles=role_names(member.roles),
-        active=member.active,
+        active=state == "active",
+        state=state,
+        barred_until=member.barred_until if state == "barred" else 0,
         joined_at=member.joined_at,
         node_key_digest=member.node_key_digest,
         merit=merit.merit if merit else None,
         weight=merit.weight if merit else None,
         weight_bps=merit.weight * 10_000 // total_weight if merit and total_weight else None,
-        earned=earned,
-        claimed=claimed,
+        earned=earned.get(member.member_id, 0),
+        claimed=claimed.get(member.member_id, 0),
     )
 
 

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
-import {ISignedRequests} from "./ISignedRequests.sol";
+import {IAccountRecovery} from "./IAccountRecovery.sol";
 
-/// @title Who belongs to Ten Wings: one record per account, bound to it for ever (soulbound).
+/// @title Who belongs to Ten Wings: one record per member, soulbound: it cannot be sold, only moved by recovery or a vote.
 /// @notice Any relayer may bring a signed request, so a member needs no gas.
 /// EIP-712 domain: name "TenWings MemberRegistry", version "1".
-interface IMemberRegistry is ISignedRequests {
+interface IMemberRegistry is IAccountRecovery {
     /// @notice What an account signs to join. EIP-712 type:
     /// JoinRequest(address account,uint8 roles,bytes32 nodeKeyDigest,string name,uint64 deadline)
     /// @param account The joining account; also the signer.
@@ -38,7 +38,22 @@ interface IMemberRegistry is ISignedRequests {
     /// @notice Governance suspended (`active` false) or restored a member.
     event MemberActiveSet(uint256 indexed memberId, bool active);
 
-    /// @notice `account` already is member `memberId`.
+    /// @notice The member left by its own signature, for good.
+    event MemberLeft(uint256 indexed memberId, address indexed account);
+
+    /// @notice An incident bars the member up to `until` (Unix seconds).
+    event MemberBarred(uint256 indexed memberId, uint48 until);
+
+    /// @notice The member is not barred any more.
+    event MemberUnbarred(uint256 indexed memberId);
+
+    /// @notice Who left does not come back under the same id.
+    error MemberHasLeft(uint256 memberId);
+
+    /// @notice A bar ends between now and `latest`.
+    error InvalidBar(uint48 until, uint256 latest);
+
+    /// @notice `account` is or was the account of member `memberId`.
     error AlreadyMember(address account, uint256 memberId);
 
     /// @notice `account` never joined, or is suspended.
@@ -80,10 +95,26 @@ interface IMemberRegistry is ISignedRequests {
     /// @notice Suspends or restores a member. Only GOVERNANCE_ROLE.
     function setActive(uint256 memberId, bool active) external;
 
+    /// @notice Leaves for good. The member signs Leaving(address account,uint256 nonce,uint64 deadline), with
+    /// nonce = nonces(account).
+    function resign(address account, uint256 nonce, uint64 deadline, bytes calldata signature) external;
+
+    /// @notice Bars a member up to `until`, at most 30 days ahead; it ends by itself. Only INCIDENT_ROLE.
+    function bar(uint256 memberId, uint48 until) external;
+
+    /// @notice Ends a bar. Only INCIDENT_ROLE.
+    function unbar(uint256 memberId) external;
+
+    /// @notice Moves a member to another account by a vote. Only GOVERNANCE_ROLE.
+    function moveMember(uint256 memberId, address to) external;
+
+    /// @notice Changes how long a member can stop a move. Only GOVERNANCE_ROLE.
+    function setRecoveryDelay(uint32 delaySeconds) external;
+
     /// @notice The record of an account; all zero if it never joined.
     /// @return memberId From 1.
     /// @return roles Bit mask.
-    /// @return active Not suspended.
+    /// @return active Neither suspended nor barred, and has not left.
     /// @return joinedAt Unix seconds.
     /// @return nodeKeyDigest SHA-256 of the node's present public key.
     function memberOf(address account)
@@ -93,6 +124,12 @@ interface IMemberRegistry is ISignedRequests {
 
     /// @notice The account of a member; reverts with UnknownMember.
     function accountOf(uint256 memberId) external view returns (address);
+
+    /// @notice The present account of the member whose account this is or was; the account itself for others.
+    function presentAccount(address account) external view returns (address);
+
+    /// @notice The last second of a member's bar; 0 if there is none.
+    function barredUntil(uint256 memberId) external view returns (uint48);
 
     /// @notice How many members ever joined; the last id.
     function numMembers() external view returns (uint256);

@@ -29,6 +29,7 @@ SOURCES = {
     "TrainingRuns": "contracts/TrainingRuns.sol",
     "RewardToken": "contracts/RewardToken.sol",
     "RewardVault": "contracts/RewardVault.sol",
+    "IncidentManager": "contracts/IncidentManager.sol",
     "MeritEpochs": "contracts/MeritEpochs.sol",
     "TenWingsGovernor": "contracts/TenWingsGovernor.sol",
     "Charter": "contracts/Charter.sol",

@@ -1,4 +1,4 @@
-"""Verbs of datasets: data add, data info, data prepare."""
+"""Verbs of datasets: data add, data info, data prepare; those of restricted data are in restricted.py."""
 
 from __future__ import annotations
 
@@ -11,11 +11,13 @@ import typer
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
+from federation.verbs import restricted as restricted_verbs
 from node.cli import open_desk
 from node.config import Home
 from node.console import HomeOption, JsonOption, Out, find_home, verb
+from node.data_access import register_dataset
 from node.errors import ConfigError
-from node.records import ArtifactKind
+from node.sealed import Sealer, new_content_key
 
 if TYPE_CHECKING:
     from model.data.folder import DatasetFolder
@@ -32,6 +34,7 @@ def add_verbs(app: typer.Typer) -> None:
     data_app.command("add")(data_add)
     data_app.command("info")(data_info)
     data_app.command("prepare")(data_prepare)
+    restricted_verbs.add_verbs(data_app)
     app.add_typer(data_app, name="data")
 
 
@@ -59,6 +62,9 @@ def data_add(
     clips_per_shard: Annotated[int, typer.Option(help="Clips of a shard (default: 256, built in: 96).")] = 0,
     shards: Annotated[int, typer.Option(help="Train shards on IPFS, with --as.")] = 3,
     seed: Annotated[int, typer.Option(help="Of the split, or of the built-in dataset.")] = 0,
+    restricted: Annotated[
+        bool, typer.Option("--restricted", help="Seal the clips: only members whom you grant access can train on them.")
+    ] = False,
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -69,8 +75,10 @@ def data_add(
             raise ConfigError("expected a folder of films and images, or --as MEMBER to register the built-in dataset")
         if licence or out:
             raise ConfigError("--licence and --out go with a folder; the built-in dataset has its own licence")
-        _add_built_in(told, find_home(home), name, clips_per_shard or BUILT_IN_CLIPS, shards, seed)
+        _add_built_in(told, find_home(home), name, clips_per_shard or BUILT_IN_CLIPS, shards, seed, restricted)
         return
+    if restricted and not name:
+        raise ConfigError("expected --as MEMBER with --restricted: who owns the data grants access to it")
     if not licence:
         raise ConfigError(f"expected --licence with the SPDX identifier of what {directory} holds, such as CC-BY-4.0")
     settings = _settings(
@@ -88,7 +96,11 @@ def data_add(
     )
     target = out or Path(f"{directory.resolve().name}-dataset")
     dataset = _ingest(told, directory, target, licence, attribution, settings, workers)
-    registered = _register(told, find_home(home), name, dataset, settings.clips_per_shard, shards, seed) if name else {}
+    registered = (
+        _register(told, find_home(home), name, dataset, settings.clips_per_shard, shards, seed, restricted)
+        if name
+        else {}
+    )
     told.result({**_summary(dataset), **registered}, _words(dataset, registered))
 
 
@@ -136,13 +148,15 @@ def data_prepare(
     out.result({"latents": str(latents), "text": str(embeddings)}, escape(f"{latents}\n{embeddings}"))
 
 
-def _add_built_in(out: Out, home: Home, name: str, clips_per_shard: int, shards: int, seed: int) -> None:
+def _add_built_in(
+    out: Out, home: Home, name: str, clips_per_shard: int, shards: int, seed: int, restricted: bool
+) -> None:
     from federation.datasets import LICENCE, DatasetPlan, build
 
-    desk = open_desk(home, name)
+    desk, sealer = open_desk(home, name), _sealer(restricted)
     plan = DatasetPlan(num_train_shards=shards, clips_per_shard=clips_per_shard, seed=seed)
-    cid, manifest = build(desk.store, plan, out.say)
-    desk.register(ArtifactKind.DATASET, cid, LICENCE)
+    cid, manifest = build(desk.store, plan, out.say, sealer)
+    register_dataset(desk, home.member(name).root, cid, manifest, sealer)
     num_clips = sum(s.num_clips for s in manifest.shards)
     out.result(
         {"dataset": cid, "licence": LICENCE, "clips": num_clips, "shards": len(manifest.shards)},
@@ -216,15 +230,26 @@ def _bar(out: Out) -> Iterator[Callable[[Reading], None]]:
 
 
 def _register(
-    out: Out, home: Home, name: str, dataset: DatasetFolder, clips_per_shard: int, shards: int, seed: int
+    out: Out,
+    home: Home,
+    name: str,
+    dataset: DatasetFolder,
+    clips_per_shard: int,
+    shards: int,
+    seed: int,
+    restricted: bool,
 ) -> dict[str, str | int]:
     from federation.ingested import FolderPlan, publish
 
-    desk = open_desk(home, name)
+    desk, sealer = open_desk(home, name), _sealer(restricted)
     plan = FolderPlan(num_train_shards=shards, clips_per_shard=clips_per_shard, seed=seed)
-    cid, manifest = publish(desk.store, dataset, plan, out.say)
-    desk.register(ArtifactKind.DATASET, cid, manifest.licence)
+    cid, manifest = publish(desk.store, dataset, plan, out.say, sealer)
+    register_dataset(desk, home.member(name).root, cid, manifest, sealer)
     return {"dataset": cid, "shards": len(manifest.shards)}
+
+
+def _sealer(restricted: bool) -> Sealer:
+    return Sealer(key=new_content_key() if restricted else None)
 
 
 def _summary(dataset: DatasetFolder) -> dict[str, object]:

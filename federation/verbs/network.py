@@ -143,10 +143,17 @@ def demo(
     rounds: Annotated[int, typer.Option(min=3, help="Rounds of training in all; the vote is between two of them.")] = 6,
     keep: Annotated[bool, typer.Option("--keep", help="Leave the network up at the end.")] = False,
     out: Annotated[Path, typer.Option(help="Folder for the video, the contact sheet and the plot.")] = Path("demo-out"),
+    tour: Annotated[str, typer.Option(help="governance: a walk through decisions, incidents and data access.")] = "",
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """The main job, whole: a network, members, a dataset, rounds, a vote, rewards, a video, an audit."""
     from federation.demo import DemoPlan, run_demo
+    from federation.tour import run_tour
 
+    if tour not in ("", "governance"):
+        raise ConfigError(f"--tour: expected governance, got {tour!r}")
+    if tour:
+        run_tour(find_home(home), Out(as_json=as_json), keep=keep)
+        return
     run_demo(find_home(home), DemoPlan(num_rounds=rounds, keep=keep, out=out), Out(as_json=as_json))

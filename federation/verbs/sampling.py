@@ -9,9 +9,12 @@ from typing import Annotated, TypeVar
 import typer
 from rich.markup import escape
 
-from node.cli import RunOption
+from node.cli import RunOption, open_desk
+from node.config import Home
 from node.console import HomeOption, JsonOption, Out, find_home, short, verb
 from node.errors import ConfigError
+from node.records import Cid
+from node.registering import register_video
 
 N = TypeVar("N", int, float)
 
@@ -44,6 +47,8 @@ def sample(
     width: Annotated[int, typer.Option(help="Pixels (default: the run's).")] = 0,
     seconds: Annotated[float, typer.Option(help="Make a long video, window by window, 8 frames a second.")] = 0,
     watermark: Annotated[bool, typer.Option(help="Mark the video invisibly with its checkpoint.")] = True,
+    register: Annotated[bool, typer.Option("--register", help="Register the video, made from its checkpoint.")] = False,
+    name: Annotated[str, typer.Option("--as", help="Member whose key signs, with --register.")] = "",
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -51,6 +56,8 @@ def sample(
     from federation.given_files import GivenFiles
     from federation.sampling import SampleRequest, sample_videos
 
+    if register and not name:
+        raise ConfigError("expected --as MEMBER with --register: a member signs the registration")
     low, high = _parts("guidance-interval", guidance_interval, float, 2)
     corner = _parts("box", box, int, 4) if box else None
     request = SampleRequest(
@@ -69,11 +76,22 @@ def sample(
         num_seconds=seconds,
         watermark=watermark,
     )
-    sheet, name = sample_videos(find_home(home), run, checkpoint, request, out)
+    sheet, origin = sample_videos(find_home(home), run, checkpoint, request, out)
+    registered = _register(find_home(home), name, run, origin, out) if register else ""
     Out(as_json=as_json).result(
-        {"video": str(out), "contact_sheet": str(sheet), "checkpoint": name},
-        escape(f"{out} and {sheet} from {name if Path(name).is_file() else short(name)}"),
+        {"video": str(out), "contact_sheet": str(sheet), "checkpoint": origin, "registered": registered or None},
+        escape(
+            f"{out} and {sheet} from {origin if Path(origin).is_file() else short(origin)}"
+            + (f"; registered as {registered}" if registered else "")
+        ),
     )
+
+
+def _register(home: Home, name: str, run: int, checkpoint: str, video: Path) -> str:
+    """The video on IPFS and in the registry, its checkpoint first."""
+    if Path(checkpoint).is_file():
+        raise ConfigError("expected a run's checkpoint with --register, got a file: only what a run made can be traced")
+    return register_video(open_desk(home, name), run, Cid(checkpoint), video.read_bytes())
 
 
 def _parts(option: str, text: str, kind: Callable[[str], N], count: int = 0) -> list[N]:

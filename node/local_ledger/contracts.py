@@ -9,15 +9,35 @@ from node.abi_codec import snake_case
 from node.chain_records import bounds_from, data_from, spec_params_from
 from node.deployment import DeploySettings
 from node.errors import NoRewards
+from node.local_ledger.artifacts import ArtifactRegistry
 from node.local_ledger.charter import Charter
 from node.local_ledger.epochs import MeritEpochs
 from node.local_ledger.governor import Executable, Governor
-from node.local_ledger.registries import ArtifactRegistry, MemberRegistry
+from node.local_ledger.incidents import IncidentManager
+from node.local_ledger.registries import INCIDENT_ROLE, MemberRegistry
 from node.local_ledger.rules import struct_of
 from node.local_ledger.runs import TrainingRuns
 from node.local_ledger.vault import NOBODY, RewardToken, RewardVault
 from node.local_ledger.world import Tx, World
-from node.records import Address, GovernorRules, MeritBounds
+from node.records import Address, GovernorRules, JoinRequest, MeritBounds, Role
+from node.signed_requests import (
+    AccessGrant,
+    AccessRequest,
+    AccessRevocation,
+    BondWithdrawal,
+    IncidentReport,
+    Leaving,
+    MoveAcceptance,
+    MoveRequest,
+    MoveStop,
+    NodeKeyRotation,
+    RecoveryChoice,
+    Supersession,
+    Withdrawal,
+)
+
+Taking = Callable[[Tx, Any, bytes], Any]
+"""Takes a signed request."""
 
 
 class Contracts:
@@ -28,6 +48,18 @@ class Contracts:
         self.artifacts = ArtifactRegistry(world, settings, self.members)
         self.runs = TrainingRuns(world, settings, self.members, self.artifacts)
         self._money = None if settings.zero_token else _Money(world, settings, self.runs, self.members)
+        self.incidents = IncidentManager(
+            world=world,
+            settings=settings,
+            members=self.members,
+            artifacts=self.artifacts,
+            runs=self.runs,
+            vault=self._money.vault if self._money else None,
+            token=self._money.token if self._money else None,
+        )
+        held: list[Any] = [self.members, self.artifacts, self.runs, *([self._money.vault] if self._money else [])]
+        for contract in held:
+            contract.roles.hold(INCIDENT_ROLE, world.addresses[IncidentManager.NAME])
         self.epochs = MeritEpochs(world, settings, self.members, self.runs)
         self.charter = Charter(world, settings)
         self.governor = Governor(world, settings, self.members, self.epochs, self.charter)
@@ -67,7 +99,7 @@ class Contracts:
 
     def governed(self) -> Mapping[tuple[str, str], Executable]:
         """By contract and function, what a proposal can change here."""
-        registries: list[Any] = [self.members, self.artifacts, self.runs, self.epochs]
+        registries: list[Any] = [self.members, self.artifacts, self.runs, self.epochs, self.incidents]
         if self.pays_rewards:
             registries.append(self.vault)
         grants = {(r.NAME, "grantRole"): _role_call(r.roles.grant) for r in registries}
@@ -78,6 +110,15 @@ class Contracts:
             **_of_runs(self.runs),
             **(_of_vault(self.vault) if self.pays_rewards else {}),
             ("MemberRegistry", "setActive"): lambda tx, a: self.members.set_active(tx, a["memberId"], a["active"]),
+            ("MemberRegistry", "join"): lambda tx, a: self.members.join(
+                tx, _join_request(a["request"]), a["memberSignature"], a["voucherSignature"]
+            ),
+            ("MemberRegistry", "moveMember"): lambda tx, a: self.members.move_member(tx, a["memberId"], a["to"]),
+            ("MemberRegistry", "setRecoveryDelay"): lambda tx, a: self.members.set_recovery_delay(tx, *a.values()),
+            ("IncidentManager", "adjudicate"): lambda tx, a: self.incidents.adjudicate(tx, *a.values()),
+            ("IncidentManager", "setSettings"): lambda tx, a: self.incidents.set_settings(tx, *a.values()),
+            ("ArtifactRegistry", "takeDown"): lambda tx, a: self.artifacts.take_down(tx, *a.values()),
+            ("ArtifactRegistry", "certifyRelease"): lambda tx, a: self.artifacts.certify_release(tx, *a.values()),
             ("ArtifactRegistry", "setLicence"): lambda tx, a: self.artifacts.set_licence(tx, *a.values()),
             ("MeritEpochs", "setBounds"): lambda tx, a: self.epochs.set_bounds(
                 tx, MeritBounds(**_plain(a["newBounds"]))
@@ -89,6 +130,45 @@ class Contracts:
             ("TenWingsGovernor", "setKind"): lambda tx, a: self.governor.kinds.set(tx, *a["setting"].values()),
             ("TenWingsGovernor", "setGuardian"): lambda tx, a: self.governor.guardian.set(tx, *a.values()),
         }
+
+    def takes(self) -> Mapping[type, Taking]:
+        """What takes each kind of signed request."""
+        return {
+            Supersession: self.artifacts.supersede,
+            Withdrawal: self.artifacts.revoke,
+            AccessRequest: self.artifacts.access.request,
+            AccessGrant: self.artifacts.access.grant,
+            AccessRevocation: self.artifacts.access.revoke,
+            NodeKeyRotation: self.members.rotate_node_key,
+            RecoveryChoice: self.members.recoveries.choose,
+            MoveRequest: self.members.recoveries.start,
+            MoveStop: self.members.recoveries.stop,
+            MoveAcceptance: self.members.recoveries.accept,
+            Leaving: self.members.leave,
+            IncidentReport: self.incidents.report,
+            BondWithdrawal: self.incidents.bonds.request_withdrawal,
+        }
+
+    def nonce(self, contract: str, account: Address) -> int:
+        """Raises ValueError for a contract without nonces."""
+        nonces = {
+            "MemberRegistry": self.members.nonces.of,
+            "ArtifactRegistry": self.artifacts.nonces.of,
+            "IncidentManager": self.incidents.bonds.nonces.of,
+        }
+        if contract not in nonces:
+            raise ValueError(f"expected one of {', '.join(nonces)}, got {contract!r}")
+        return nonces[contract](account)
+
+
+def _join_request(args: Mapping[str, Any]) -> JoinRequest:
+    return JoinRequest(
+        account=args["account"],
+        roles=Role(args["roles"]),
+        node_key_digest=args["nodeKeyDigest"],
+        name=args["name"],
+        deadline=args["deadline"],
+    )
 
 
 def _plain(struct: Mapping[str, Any]) -> dict[str, Any]:

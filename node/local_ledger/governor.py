@@ -35,7 +35,7 @@ from node.records import (
     Sponsor,
 )
 
-Executable = Callable[[Tx, Mapping[str, Any]], None]
+Executable = Callable[[Tx, Mapping[str, Any]], object]
 """What a contract's function does when the timelock calls it, with its arguments by name."""
 
 _READY = 2

@@ -12,7 +12,7 @@ from enum import IntEnum, IntFlag
 from pathlib import Path
 from typing import Any, get_type_hints
 
-from node import records
+from node import records, signed_requests
 from node.deployment import DeploySettings
 from node.errors import ConfigError
 
@@ -87,7 +87,8 @@ def _from_json(value: Any) -> Any:
         return value
     if "hex" in value:
         return bytes.fromhex(value["hex"])
-    cls = getattr(records, value["record"])
+    name = value["record"]
+    cls = signed_requests.REQUESTS[name] if name in signed_requests.REQUESTS else getattr(records, name)
     types = get_type_hints(cls)
     return cls(**{name: _as(types[name], _from_json(value[name])) for name in types if name in value})
 

@@ -10,13 +10,16 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from node import governance
+from node.access_log import accesses_of
 from node.chain_records import data_of
 from node.deployment import DeploySettings
 from node.errors import LedgerRefused
+from node.incidents import Bond, Case, Target, cases_of
 from node.local_ledger.contracts import Contracts
 from node.local_ledger.journal import Entry, Journal
 from node.local_ledger.world import Clock, Tx, World, wall_clock
 from node.records import (
+    AccessEntry,
     Action,
     Address,
     Artifact,
@@ -37,6 +40,7 @@ from node.records import (
     Proposal,
     ProposalKind,
     ProposalStatement,
+    Recovery,
     Registration,
     RoundCommit,
     RoundData,
@@ -46,6 +50,7 @@ from node.records import (
     SpecParams,
     Sponsor,
 )
+from node.signed_requests import MemberRequest
 
 DEFAULT_CHAIN_ID = 31337
 
@@ -148,6 +153,15 @@ class LocalLedger:
                 return tuple(events[start:])
             return tuple(events[start : bisect_left(events, to_block + 1, key=lambda e: e.block_number)])
 
+    # what members sign
+
+    def submit(self, request: MemberRequest, signature: bytes) -> bytes:
+        args = (request, signature)
+        return self._write("submit", args, lambda tx: self._contracts.takes()[type(request)](tx, *args))[1]
+
+    def nonce(self, contract: str, account: Address) -> int:
+        return self._contracts.nonce(contract, account)
+
     # members
 
     def join(self, request: JoinRequest, member_signature: bytes, voucher_signature: bytes) -> int:
@@ -160,6 +174,9 @@ class LocalLedger:
     def member(self, account: Address) -> Member | None:
         return self._contracts.members.get(account)
 
+    def recovery(self, member_id: int) -> Recovery:
+        return self._contracts.members.recoveries.get(member_id, self._chain.world.now())
+
     # artifacts
 
     def register_artifact(self, registration: Registration, signature: bytes) -> bytes:
@@ -168,6 +185,15 @@ class LocalLedger:
 
     def artifact(self, digest: bytes) -> Artifact | None:
         return self._contracts.artifacts.get(digest)
+
+    def artifacts(self) -> Sequence[Artifact]:
+        return self._contracts.artifacts.all()
+
+    def owner_of(self, digest: bytes) -> Address:
+        return self._contracts.artifacts.owner_of(digest)
+
+    def accesses(self, digest: bytes) -> Sequence[AccessEntry]:
+        return accesses_of(self.events(0), digest)
 
     # runs and rounds
 
@@ -257,6 +283,33 @@ class LocalLedger:
     def reward_balance(self, account: Address) -> int:
         return self._contracts.token.balance_of(account)
 
+    # incidents
+
+    def cases(self) -> Sequence[Case]:
+        return tuple(cases_of(self.events(0)).values())
+
+    def contain(self, case_id: int, target: Target, until: int) -> bytes:
+        args = (case_id, target, until)
+        return self._write("contain", args, lambda tx: self._contracts.incidents.contain(tx, *args))[1]
+
+    def lapse_case(self, case_id: int) -> bytes:
+        return self._write("lapse_case", (case_id,), lambda tx: self._contracts.incidents.lapse(tx, case_id))[1]
+
+    def close_case(self, case_id: int, post_mortem_cid: Cid) -> bytes:
+        args = (case_id, post_mortem_cid)
+        return self._write("close_case", args, lambda tx: self._contracts.incidents.close(tx, *args))[1]
+
+    def bond(self, member_id: int) -> Bond:
+        return self._contracts.incidents.bonds.of(member_id)
+
+    def deposit_bond(self, member_id: int, amount: int) -> bytes:
+        args = (member_id, amount)
+        return self._write("deposit_bond", args, lambda tx: self._contracts.incidents.bonds.deposit(tx, *args))[1]
+
+    def withdraw_bond(self, member_id: int) -> bytes:
+        args = (member_id,)
+        return self._write("withdraw_bond", args, lambda tx: self._contracts.incidents.bonds.withdraw(tx, *args))[1]
+
     # merit
 
     def commit_epoch(self, commit: EpochCommit, signatures: Sequence[bytes]) -> bytes:
@@ -277,6 +330,9 @@ class LocalLedger:
 
     def spec_bounds(self) -> ParamBounds:
         return self._contracts.runs.bounds
+
+    def action(self, contract: str, function: str, *args: Any) -> Action:
+        return governance.action(self._chain.world.addresses, contract, function, *args)
 
     def set_spec_action(self, run_id: int, spec_cid: Cid, params: SpecParams | None = None) -> Action:
         chosen = params or self.run(run_id).spec_params

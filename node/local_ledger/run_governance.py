@@ -8,7 +8,8 @@ from node import cid as cids
 from node.chain_records import spec_args
 from node.deployment import DeploySettings
 from node.errors import LedgerRefused
-from node.local_ledger.registries import GOVERNANCE_ROLE, ArtifactRegistry
+from node.local_ledger.artifacts import ArtifactRegistry
+from node.local_ledger.registries import GOVERNANCE_ROLE
 from node.local_ledger.run_store import RunStore
 from node.local_ledger.world import Tx, World
 from node.records import ArtifactKind, Cid, ParamBounds, RoundData, SpecParams

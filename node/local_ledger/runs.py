@@ -10,8 +10,9 @@ from node import cid as cids
 from node.chain_records import codecs_of
 from node.deployment import DeploySettings
 from node.errors import LedgerRefused
+from node.local_ledger.artifacts import ArtifactRegistry
 from node.local_ledger.quorum import require_quorum
-from node.local_ledger.registries import ArtifactRegistry, MemberRegistry
+from node.local_ledger.registries import MemberRegistry
 from node.local_ledger.run_disputes import RunDisputes
 from node.local_ledger.run_governance import RunGovernance
 from node.local_ledger.world import Tx, World

@@ -159,6 +159,26 @@ class Roles:
             tx.emit(self._contract, "RoleRevoked", role=role, account=account, sender=tx.sender)
 
 
+class Nonces:
+    """OpenZeppelin's Nonces of one contract."""
+
+    def __init__(self) -> None:
+        self._next: dict[Address, int] = {}
+
+    def of(self, account: Address) -> int:
+        """What the account's next request must carry."""
+        return self._next.get(account, 0)
+
+    def require(self, account: Address, nonce: int) -> None:
+        """Raises LedgerRefused("InvalidAccountNonce") for another than the next; uses nothing up."""
+        if nonce != self.of(account):
+            raise LedgerRefused("InvalidAccountNonce", {"account": account, "currentNonce": self.of(account)})
+
+    def use(self, account: Address) -> None:
+        """The account's request was taken."""
+        self._next[account] = self.of(account) + 1
+
+
 def require_signed(tx: Tx, domain: Domain, record: Signable, deadline: int, signature: bytes, account: Address) -> None:
     """SignedRequests' rule: in time, and signed by `account`."""
     if tx.timestamp > deadline:

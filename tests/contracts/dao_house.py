@@ -129,7 +129,7 @@ class House:
         """A relayed registration without parents; returns the transaction."""
         item = Registration(account=identity.address, kind=kind, cid=content, licence=licence, deadline=soon())
         return self.artifacts.register(
-            (item.account, int(kind), cid.to_bytes(content), licence, [], item.deadline),
+            (item.account, int(kind), cid.to_bytes(content), licence, [], False, item.deadline),
             self.signed(identity, "ArtifactRegistry", item),
             {"from": self.relayer},
         )

@@ -20,7 +20,7 @@ contract RunVotesTest is World {
     function register(string memory name, IArtifactRegistry.Kind kind) private returns (bytes32 digest) {
         digest = keccak256(bytes(name));
         IArtifactRegistry.Registration memory r = IArtifactRegistry.Registration(
-            trainer(0), uint8(kind), cid(digest), "CC-BY-4.0", new bytes32[](0), LATER
+            trainer(0), uint8(kind), cid(digest), "CC-BY-4.0", new bytes32[](0), false, LATER
         );
         artifacts.register(r, signRegistration(trainerKeys[0], r));
     }

@@ -30,6 +30,7 @@ abstract contract World is Check {
     uint8 internal constant TRAINER = 1;
     uint8 internal constant EVALUATOR = 2;
     uint8 internal constant CURATOR = 4;
+    uint32 internal constant RECOVERY_DELAY = 3 days;
     uint32 internal constant DISPUTE_WINDOW = 1 days;
     uint32 internal constant FINALITY_DELAY = 2 days;
     uint32 internal constant VOTING_DELAY = 1 hours;
@@ -46,6 +47,7 @@ abstract contract World is Check {
 
     address internal immutable ADMIN = address(0xAD);
     address internal immutable COORDINATOR = address(0xC0);
+    address internal immutable RESPONDER = address(0x911);
     address internal immutable RELAYER = address(0x5E1A7);
     address internal immutable INCIDENTS = address(0x1C1D);
     address internal immutable GUARDIAN = address(0x60A8D);
@@ -153,7 +155,7 @@ abstract contract World is Check {
         returns (bytes memory)
     {
         bytes32 typehash = keccak256(
-            "Registration(address account,uint8 kind,bytes cid,string licence,bytes32[] parents,uint64 deadline)"
+            "Registration(address account,uint8 kind,bytes cid,string licence,bytes32[] parents,bool restricted,uint64 deadline)"
         );
         bytes32 structHash = keccak256(
             abi.encode(
@@ -163,6 +165,7 @@ abstract contract World is Check {
                 keccak256(r.cid),
                 keccak256(bytes(r.licence)),
                 keccak256(abi.encodePacked(r.parents)),
+                r.restricted,
                 r.deadline
             )
         );
@@ -314,7 +317,7 @@ abstract contract World is Check {
         string[] memory licences = new string[](2);
         licences[0] = "CC-BY-4.0";
         licences[1] = "Apache-2.0";
-        members = MemberRegistry(vm.deployCode("MemberRegistry.sol", abi.encode(ADMIN)));
+        members = MemberRegistry(vm.deployCode("MemberRegistry.sol", abi.encode(ADMIN, RECOVERY_DELAY)));
         artifacts = ArtifactRegistry(vm.deployCode("ArtifactRegistry.sol", abi.encode(members, ADMIN, licences)));
         runs = TrainingRuns(vm.deployCode("TrainingRuns.sol", abi.encode(members, artifacts, bounds(), ADMIN)));
         token = RewardToken(vm.deployCode("RewardToken.sol", abi.encode(ADMIN, 1_000_000e18)));
@@ -375,6 +378,9 @@ abstract contract World is Check {
     function _grant() private {
         bytes32 governance = runs.GOVERNANCE_ROLE();
         _grantOn(address(members), members.ADMITTER_ROLE(), vm.addr(ADMITTER_KEY));
+        _grantOn(address(members), members.ADMITTER_ROLE(), address(timelock));
+        _grantOn(address(members), members.INCIDENT_ROLE(), RESPONDER);
+        _grantOn(address(artifacts), artifacts.INCIDENT_ROLE(), RESPONDER);
         _grantOn(address(members), governance, address(timelock));
         _grantOn(address(artifacts), governance, address(timelock));
         _grantOn(address(runs), governance, address(timelock));
@@ -392,7 +398,7 @@ abstract contract World is Check {
 
     function _openRun() private {
         IArtifactRegistry.Registration memory registration = IArtifactRegistry.Registration(
-            trainer(0), uint8(IArtifactRegistry.Kind.Dataset), cid(dataset), "CC-BY-4.0", new bytes32[](0), LATER
+            trainer(0), uint8(IArtifactRegistry.Kind.Dataset), cid(dataset), "CC-BY-4.0", new bytes32[](0), false, LATER
         );
         artifacts.register(registration, signRegistration(trainerKeys[0], registration));
         vm.prank(COORDINATOR);

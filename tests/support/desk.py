@@ -9,6 +9,7 @@ from node.identity import Identity
 from node.local_ledger import LocalLedger
 from node.membership import MemberDesk
 from node.records import Action, Ballot, ContributionLeaf, JoinRequest, ProposalStatement, Registration, Sponsor
+from node.signed_requests import MemberRequest
 
 
 class LedgerRelay:
@@ -23,6 +24,9 @@ class LedgerRelay:
     def register_artifact(self, registration: Registration, signature: bytes) -> bytes:
         return self.ledger.register_artifact(registration, signature)
 
+    def submit(self, request: MemberRequest, signature: bytes) -> bytes:
+        return self.ledger.submit(request, signature)
+
     def propose(
         self, statement: ProposalStatement, actions: Sequence[Action], description: str, sponsors: Sequence[Sponsor]
     ) -> int:
@@ -36,6 +40,12 @@ class LedgerRelay:
 
     def execute(self, proposal_id: int) -> None:
         self.ledger.execute(proposal_id)
+
+    def lapse(self, case_id: int) -> None:
+        self.ledger.lapse_case(case_id)
+
+    def withdraw_bond(self, member_id: int) -> None:
+        self.ledger.withdraw_bond(member_id)
 
     def claim(self, leaf: ContributionLeaf, proof: Sequence[bytes]) -> int:
         return self.ledger.claim(leaf, proof)

@@ -46,6 +46,7 @@ from node.records import (
     ShardEntry,
     Voucher,
 )
+from node.sealed import KeyRing, Sealer
 from node.typed_data import sign
 
 TOKEN = 10**18
@@ -102,6 +103,8 @@ class Network:
     window_seconds: int = 1
     """In which a round can be disputed."""
     zero_token: bool = False
+    content_key: bytes | None = None
+    """Seals the dataset, which is registered as restricted; alice owns it."""
     genesis: bytes = b""
     """Checkpoint that the run starts from; without one a new model."""
 
@@ -162,9 +165,11 @@ class Network:
 
     def register_dataset(self, *, first_seed: int = 0, shape: VideoShape = DEMO_SHAPE) -> bytes:
         """A small dataset of worlds, registered by alice."""
-        entries = []
+        entries, sealer = [], Sealer(key=self.content_key)
         for index, split in enumerate(["train", "train", "train", "score", "heldout"]):
-            data = pack(make_clips(num_clips=8, seed=first_seed + index, shape=shape, laws=EASY_LAWS))
+            data = sealer.shard(
+                split, pack(make_clips(num_clips=8, seed=first_seed + index, shape=shape, laws=EASY_LAWS))
+            )
             entries.append(ShardEntry(cid=self.store.put(data), split=split, num_clips=8, num_bytes=len(data)))
         manifest = DatasetManifest(
             name="worlds",
@@ -172,16 +177,21 @@ class Network:
             attribution="made here",
             clip_shape=(shape.num_frames, shape.height, shape.width),
             shards=tuple(entries),
+            encryption=sealer.encryption,
         )
         registration = Registration(
             account=self.members["alice"].address,
             kind=ArtifactKind.DATASET,
             cid=self.store.put(manifest.to_bytes()),
             licence="CC0-1.0",
+            restricted=self.content_key is not None,
             deadline=self.clock.seconds() + 3600,
         )
         signature = sign(self.members["alice"], self.ledger.domain("ArtifactRegistry"), registration)
-        return self.ledger.register_artifact(registration, signature)
+        digest = self.ledger.register_artifact(registration, signature)
+        if self.content_key:
+            KeyRing(folder=self.member_folder("alice")).keep(digest, self.content_key)
+        return digest
 
     def play_round(self) -> None:
         """One round without a merit epoch after it."""
@@ -218,12 +228,20 @@ class Network:
     def resident(self, name: str) -> Resident:
         """A node's resident, kept between rounds."""
         if name not in self.residents:
-            folder = self.folder / name
-            folder.mkdir(exist_ok=True)
             self.residents[name] = Resident(
-                identity=self.members[name], ledger=self.ledger, store=self.store, folder=folder, clock=self.clock
+                identity=self.members[name],
+                ledger=self.ledger,
+                store=self.store,
+                folder=self.member_folder(name),
+                clock=self.clock,
             )
         return self.residents[name]
+
+    def member_folder(self, name: str) -> Path:
+        """What a member keeps on its machine."""
+        folder = self.folder / name
+        folder.mkdir(exist_ok=True)
+        return folder
 
     def name_of(self, account: str) -> str:
         return next(name for name, identity in self.members.items() if identity.address == account)

@@ -14,6 +14,7 @@ import pytest
 import typer
 
 import node.cli
+import node.verbs
 from federation.gate import REASONS
 from federation.verbs import add_verbs
 from node import errors
@@ -38,6 +39,7 @@ def verbs() -> dict[str, click.Command]:
     """Every verb by its words, e.g. "run create"."""
     app, run_app = typer.Typer(), typer.Typer()
     app.add_typer(run_app, name="run")
+    node.verbs.add_verbs(app)
     add_verbs(app, run_app)
     return {**_walk(typer.main.get_command(node.cli.app)), **_walk(typer.main.get_command(app))}
 

@@ -9,10 +9,11 @@ import pytest
 
 from federation import demo
 from federation.config import RunSpec
-from federation.demo import BALLOTS, CAST, VOTED, DemoPlan, _finish, _Stage, _wait, loss_curve, round_parts
+from federation.demo import BALLOTS, CAST, VOTED, DemoPlan, _finish, _Stage, loss_curve, round_parts
 from federation.joining import parse_roles
 from federation.plots import Curve, plot_losses
 from federation.server_app import ProgressFile, progress_path
+from federation.stage import wait
 from node.config import Home
 from node.console import Out
 from node.errors import TenWingsError
@@ -113,7 +114,7 @@ def test_what_never_comes_is_named_after_its_time(home: Home, monkeypatch: pytes
     monkeypatch.setattr(demo.time, "sleep", lambda seconds: None)
 
     with pytest.raises(TenWingsError, match="expected the vote to open within 120 s"):
-        _wait(_Stage(home=home, plan=DemoPlan(), out=Out(as_json=True)), "the vote to open", lambda: False)
+        wait("the vote to open", lambda: False)
 
 
 def test_the_cast_can_form_a_quorum_and_its_proposal_changes_the_spec() -> None:

@@ -17,6 +17,7 @@ from click.testing import CliRunner, Result
 
 from federation import checkpoints, runs, sampling, verbs
 from node import cli, wiring
+from node import verbs as node_verbs
 from node.charter_text import default_charter
 from node.config import Home
 from node.errors import ConfigError, DaemonUnavailable, LedgerRefused
@@ -36,6 +37,7 @@ def build_app() -> typer.Typer:
     app.registered_commands = list(cli.app.registered_commands)
     run_app.registered_commands = list(cli.run_app.registered_commands)
     app.add_typer(run_app, name="run")
+    node_verbs.add_verbs(app)
     verbs.add_verbs(app, run_app)
     return app
 

@@ -155,7 +155,7 @@ def test_a_run_that_does_not_exist_is_refused(history: History) -> None:
 
 
 def test_a_message_waits_an_hour_for_its_relay(history: History) -> None:
-    assert desk(history, "alice")._deadline() == history.ledger.latest_block().timestamp + VALID_SECONDS
+    assert desk(history, "alice").deadline() == history.ledger.latest_block().timestamp + VALID_SECONDS
     assert VALID_SECONDS == HOUR
 
 

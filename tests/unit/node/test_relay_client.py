@@ -64,9 +64,9 @@ def test_a_join_arrives(history: History, client: RelayClient) -> None:
 
 
 def test_a_registration_arrives_with_its_parents(history: History, client: RelayClient) -> None:
-    cid = history.store.put(b"a release")
+    cid = history.store.put(b"a report")
 
-    digest = desk(history, client, "bob").register(ArtifactKind.RELEASE, cid, "MIT", [history.dataset_digest])
+    digest = desk(history, client, "bob").register(ArtifactKind.REPORT, cid, "MIT", [history.dataset_digest])
 
     artifact = history.ledger.artifact(digest)
     assert artifact is not None

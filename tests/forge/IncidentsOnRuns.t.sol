@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity 0.8.37;
+
+import {Incidents} from "./Incidents.sol";
+import {Rewards} from "./Rewards.sol";
+import {World} from "./World.sol";
+import {IIncidentManager} from "contracts/interfaces/IIncidentManager.sol";
+import {IRewardVault} from "contracts/interfaces/IRewardVault.sol";
+import {IRunDisputes} from "contracts/interfaces/IRunDisputes.sol";
+import {ITrainingRuns} from "contracts/interfaces/ITrainingRuns.sol";
+
+/// @title The incident manager over the real runs and the real vault; 40 % of every reward vests over 100 days.
+contract IncidentsOnRunsTest is Incidents, Rewards {
+    uint256 private constant ACCUSED = 2;
+
+    function setUp() public override(Incidents, World) {
+        Incidents.setUp();
+        bytes32 role = runs.INCIDENT_ROLE();
+        _grantOn(address(runs), role, address(incidents));
+        _grantOn(address(vault), role, address(incidents));
+    }
+
+    function disputedRuns() internal view override returns (address) {
+        return address(runs);
+    }
+
+    function slashedRewards() internal view override returns (address) {
+        return address(vault);
+    }
+
+    function runParams() internal view override returns (ITrainingRuns.RunParams memory params) {
+        params = super.runParams();
+        (params.vestedBps, params.vestingSeconds) = (4_000, 100 days);
+    }
+
+    function test_a_voided_rounds_claims_die_with_it() public {
+        IRewardVault.Leaf[] memory leaves = grantOpen([uint128(50e18), 0, 0], 50e18);
+        uint256 caseId = disputeRound(2, ACCUSED, 1);
+        vm.warp(block.timestamp + DISPUTE_WINDOW + 1);
+        bytes memory notFinal = abi.encodeWithSelector(ITrainingRuns.RoundNotFinal.selector, RUN, 1);
+        expectClaimRefused(leaves, 0, notFinal);
+        adjudicate(caseId, IIncidentManager.Status.Upheld, 0, 0);
+        vm.warp(block.timestamp + 100 days);
+        expectClaimRefused(leaves, 0, notFinal);
+        same(uint8(runs.statusOf(RUN, 1)), uint8(ITrainingRuns.RoundStatus.Voided));
+    }
+
+    function test_a_dismissed_disputes_claims_are_paid_after_another_window() public {
+        IRewardVault.Leaf[] memory leaves = grantOpen([uint128(50e18), 0, 0], 50e18);
+        uint256 caseId = disputeRound(2, ACCUSED, 1);
+        adjudicate(caseId, IIncidentManager.Status.Dismissed, 0, 0);
+        vm.warp(block.timestamp + DISPUTE_WINDOW);
+        claim(leaves, 0);
+        same(token.balanceOf(trainer(0)), 30e18);
+    }
+
+    function test_a_lapsed_dispute_leaves_the_round() public {
+        commitRound(keccak256("contributions"), 0);
+        uint256 caseId = disputeRound(2, ACCUSED, 1);
+        vm.warp(block.timestamp + CASE_SECONDS + 1);
+        incidents.lapse(caseId);
+        vm.warp(block.timestamp + DISPUTE_WINDOW);
+        holds(runs.isFinal(RUN, 1), "not final after a lapsed dispute");
+    }
+
+    function test_a_round_is_disputed_inside_its_window_alone() public {
+        commitRound(keccak256("contributions"), 0);
+        vm.warp(block.timestamp + DISPUTE_WINDOW);
+        IIncidentManager.Report memory r = reportOf(2, ACCUSED);
+        (r.kind, r.round) = (uint8(IIncidentManager.Kind.BadRound), 1);
+        bytes memory signature = signReport(trainerKeys[2], r);
+        vm.expectPartialRevert(IRunDisputes.RoundNotOpen.selector);
+        incidents.report(r, signature);
+    }
+
+    function test_a_paused_run_takes_no_commit_until_the_verdict_or_the_end() public {
+        uint256 caseId = report(0, ACCUSED);
+        contain(caseId, IIncidentManager.Target.Run, uint48(block.timestamp + 7 days));
+        ITrainingRuns.RoundCommit memory commit = nextCommit(keccak256("contributions"), 3, 0);
+        bytes[] memory signatures = cosign(roundDigest(commit), K);
+        vm.expectPartialRevert(ITrainingRuns.RunIsPaused.selector);
+        runs.commitRound(commit, signatures);
+        adjudicate(caseId, IIncidentManager.Status.Dismissed, 0, 0);
+        runs.commitRound(commit, signatures);
+    }
+
+    function test_an_upheld_case_takes_bond_and_unvested_rewards_and_no_more() public {
+        claim(grant([uint128(0), 50e18, 0], 50e18), 1);
+        uint256 caseId = report(0, ACCUSED);
+        uint256 most = vault.unvested(RUN, ACCUSED);
+        same(most, 20e18);
+        vm.expectPartialRevert(IRewardVault.MoreThanUnvested.selector);
+        adjudicate(caseId, IIncidentManager.Status.Upheld, 0, most + 1);
+        adjudicate(caseId, IIncidentManager.Status.Upheld, BOND, most);
+        same(vault.unvested(RUN, ACCUSED), 0);
+        same(incidents.bondOf(ACCUSED).amount, 0);
+        same(token.balanceOf(trainer(1)), 30e18); // what was paid stays paid
+    }
+}

@@ -1,0 +1,340 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity 0.8.37;
+
+import {IAccessControl} from "@openzeppelin/contracts/access/IAccessControl.sol";
+import {Nonces} from "@openzeppelin/contracts/utils/Nonces.sol";
+
+import {World} from "./World.sol";
+import {IAccountRecovery} from "contracts/interfaces/IAccountRecovery.sol";
+import {IMemberRegistry} from "contracts/interfaces/IMemberRegistry.sol";
+import {ISignedRequests} from "contracts/interfaces/ISignedRequests.sol";
+
+/// @title Trainer 0 moves to another account, leaves, is barred.
+contract RecoveryTest is World {
+    uint256 private constant FRIEND = 0xF12;
+    uint256 private constant THIEF = 0x7411;
+    uint256 private constant FRESH = 0xF2E;
+
+    function _sign(uint256 key, bytes memory encoded) private view returns (bytes memory) {
+        return sign(key, typed("TenWings MemberRegistry", address(members), keccak256(encoded)));
+    }
+
+    function choose(uint256 recoveryKey) private {
+        address account = trainer(0);
+        uint256 nonce = members.nonces(account);
+        bytes32 typehash =
+            keccak256("RecoveryChoice(address account,address recovery,uint256 nonce,uint64 deadline)");
+        address recovery = vm.addr(recoveryKey);
+        bytes memory signature =
+            _sign(trainerKeys[0], abi.encode(typehash, account, recovery, nonce, LATER));
+        members.setRecovery(account, recovery, nonce, LATER, signature);
+    }
+
+    function moveRequest(uint256 key, uint256 to) private view returns (IAccountRecovery.MoveRequest memory) {
+        return IAccountRecovery.MoveRequest(
+            vm.addr(key), trainerId(0), vm.addr(to), members.nonces(vm.addr(key)), LATER
+        );
+    }
+
+    function signMove(uint256 key, IAccountRecovery.MoveRequest memory r) private view returns (bytes memory) {
+        bytes32 typehash =
+            keccak256("MoveRequest(address recovery,uint256 memberId,address to,uint256 nonce,uint64 deadline)");
+        return _sign(key, abi.encode(typehash, r.recovery, r.memberId, r.to, r.nonce, r.deadline));
+    }
+
+    function start(uint256 key, uint256 to) private {
+        IAccountRecovery.MoveRequest memory r = moveRequest(key, to);
+        members.startMove(r, signMove(key, r));
+    }
+
+    function _expectNoStart(uint256 key, bytes memory reason) private {
+        IAccountRecovery.MoveRequest memory r = moveRequest(key, FRESH);
+        bytes memory signature = signMove(key, r);
+        vm.expectRevert(reason);
+        members.startMove(r, signature);
+    }
+
+    function stop() private {
+        uint256 nonce = members.nonces(trainer(0));
+        bytes32 typehash = keccak256("MoveStop(address account,uint256 nonce,uint64 deadline)");
+        bytes memory signature = _sign(trainerKeys[0], abi.encode(typehash, trainer(0), nonce, LATER));
+        members.stopMove(trainer(0), nonce, LATER, signature);
+    }
+
+    function acceptance(uint256 key) private view returns (bytes memory) {
+        bytes32 typehash = keccak256("MoveAcceptance(uint256 memberId,address account,uint64 deadline)");
+        return _sign(key, abi.encode(typehash, trainerId(0), vm.addr(key), LATER));
+    }
+
+    function accept(uint256 key) private {
+        members.acceptMove(trainerId(0), LATER, acceptance(key));
+    }
+
+    function test_a_move_keeps_id_roles_joined_date_and_node_key() public {
+        choose(FRIEND);
+        (uint256 id, uint8 roles,, uint64 joinedAt, bytes32 nodeKey) = members.memberOf(trainer(0));
+        start(FRIEND, FRESH);
+        vm.warp(START + RECOVERY_DELAY);
+        accept(FRESH);
+
+        (uint256 newId, uint8 newRoles, bool active, uint64 newJoinedAt, bytes32 newNodeKey) =
+            members.memberOf(vm.addr(FRESH));
+        same(newId, id);
+        same(newRoles, roles);
+        same(newJoinedAt, joinedAt);
+        same(newNodeKey, nodeKey);
+        holds(active, "the moved member is active");
+        holds(!members.isActive(trainer(0), 0), "the account left behind is nobody's");
+        same(members.accountOf(trainerId(0)), vm.addr(FRESH));
+        same(members.presentAccount(trainer(0)), vm.addr(FRESH));
+        same(members.numMembers(), 7);
+    }
+
+    function test_a_move_waits_for_the_delay() public {
+        choose(FRIEND);
+        start(FRIEND, FRESH);
+        vm.warp(START + RECOVERY_DELAY - 1);
+        bytes memory signature = acceptance(FRESH);
+        vm.expectRevert(
+            abi.encodeWithSelector(IAccountRecovery.MoveTooEarly.selector, trainerId(0), START + RECOVERY_DELAY)
+        );
+        members.acceptMove(trainerId(0), LATER, signature);
+    }
+
+    function test_only_the_new_account_accepts() public {
+        choose(FRIEND);
+        start(FRIEND, FRESH);
+        vm.warp(START + RECOVERY_DELAY);
+        bytes memory signature = acceptance(FRIEND);
+        vm.expectPartialRevert(ISignedRequests.InvalidSignature.selector);
+        members.acceptMove(trainerId(0), LATER, signature);
+    }
+
+    function test_without_a_recovery_account_nobody_starts_a_move() public {
+        _expectNoStart(
+            FRIEND,
+            abi.encodeWithSelector(
+                IAccountRecovery.NotTheRecoveryAccount.selector, trainerId(0), vm.addr(FRIEND), address(0)
+            )
+        );
+    }
+
+    /// @dev Attack: whoever stole the member's key names a recovery account of its own and moves the member away.
+    function test_a_thief_cannot_shut_out_the_recovery_account() public {
+        choose(FRIEND);
+        vm.warp(START + 10 days);
+        choose(THIEF);
+        _expectNoStart(
+            THIEF,
+            abi.encodeWithSelector(
+                IAccountRecovery.NotTheRecoveryAccount.selector, trainerId(0), vm.addr(THIEF), vm.addr(FRIEND)
+            )
+        );
+        start(FRIEND, FRESH); // in time: the thief's choice is dropped
+        vm.warp(START + 10 days + RECOVERY_DELAY);
+        accept(FRESH);
+        same(members.accountOf(trainerId(0)), vm.addr(FRESH));
+    }
+
+    function test_another_recovery_account_is_in_force_after_the_delay() public {
+        choose(FRIEND);
+        choose(THIEF);
+        vm.warp(START + RECOVERY_DELAY);
+        start(THIEF, FRESH);
+        (address recovery, address movingTo,) = members.recoveryOf(trainerId(0));
+        same(recovery, vm.addr(THIEF));
+        same(movingTo, vm.addr(FRESH));
+    }
+
+    /// @dev Attack: a stopped move is started again, and again.
+    function test_a_stopped_move_is_not_repeated() public {
+        choose(FRIEND);
+        IAccountRecovery.MoveRequest memory r = moveRequest(FRIEND, FRESH);
+        bytes memory signature = signMove(FRIEND, r);
+        members.startMove(r, signature);
+        stop();
+        vm.warp(START + RECOVERY_DELAY);
+        bytes memory late = acceptance(FRESH);
+        vm.expectRevert(abi.encodeWithSelector(IAccountRecovery.NoMove.selector, trainerId(0)));
+        members.acceptMove(trainerId(0), LATER, late);
+        _expectNoStart(
+            FRIEND,
+            abi.encodeWithSelector(
+                IAccountRecovery.NotTheRecoveryAccount.selector, trainerId(0), vm.addr(FRIEND), address(0)
+            )
+        );
+    }
+
+    /// @dev Attack: the member trusts the same recovery account again, and somebody replays its old request.
+    function test_an_old_move_request_is_not_replayed() public {
+        choose(FRIEND);
+        IAccountRecovery.MoveRequest memory r = moveRequest(FRIEND, FRESH);
+        bytes memory signature = signMove(FRIEND, r);
+        members.startMove(r, signature);
+        stop();
+        choose(FRIEND);
+        vm.expectRevert(abi.encodeWithSelector(Nonces.InvalidAccountNonce.selector, vm.addr(FRIEND), 1));
+        members.startMove(r, signature);
+    }
+
+    /// @dev Attack: a stop signed earlier stops a later move.
+    function test_an_old_stop_is_not_replayed() public {
+        choose(FRIEND);
+        start(FRIEND, FRESH);
+        uint256 nonce = members.nonces(trainer(0));
+        bytes32 typehash = keccak256("MoveStop(address account,uint256 nonce,uint64 deadline)");
+        bytes memory signature = _sign(trainerKeys[0], abi.encode(typehash, trainer(0), nonce, LATER));
+        members.stopMove(trainer(0), nonce, LATER, signature);
+        choose(FRIEND);
+        start(FRIEND, FRESH);
+        vm.expectPartialRevert(Nonces.InvalidAccountNonce.selector);
+        members.stopMove(trainer(0), nonce, LATER, signature);
+    }
+
+    function test_a_recovery_account_is_not_changed_during_a_move() public {
+        choose(FRIEND);
+        start(FRIEND, FRESH);
+        uint256 nonce = members.nonces(trainer(0));
+        bytes32 typehash =
+            keccak256("RecoveryChoice(address account,address recovery,uint256 nonce,uint64 deadline)");
+        bytes memory signature =
+            _sign(trainerKeys[0], abi.encode(typehash, trainer(0), vm.addr(THIEF), nonce, LATER));
+        vm.expectRevert(
+            abi.encodeWithSelector(IAccountRecovery.MoveUnderWay.selector, trainerId(0), vm.addr(FRESH))
+        );
+        members.setRecovery(trainer(0), vm.addr(THIEF), nonce, LATER, signature);
+    }
+
+    /// @dev False identities: an account that a member left behind joins again as somebody else.
+    function test_the_account_left_behind_never_joins_again() public {
+        vm.prank(address(timelock));
+        members.moveMember(trainerId(0), vm.addr(FRESH));
+        IMemberRegistry.JoinRequest memory request = joinRequest(trainerKeys[0], TRAINER);
+        request.nodeKeyDigest = keccak256("another");
+        bytes memory signature = signJoin(trainerKeys[0], request);
+        bytes memory voucher = signVoucher(ADMITTER_KEY, request);
+        vm.expectRevert(
+            abi.encodeWithSelector(IMemberRegistry.AlreadyMember.selector, trainer(0), trainerId(0))
+        );
+        members.join(request, signature, voucher);
+    }
+
+    /// @dev False identities: the node key of a member that moved or left serves another member.
+    function test_the_node_key_of_who_left_serves_nobody_else() public {
+        resign();
+        IMemberRegistry.JoinRequest memory request = joinRequest(FRESH, TRAINER);
+        request.nodeKeyDigest = joinRequest(trainerKeys[0], TRAINER).nodeKeyDigest;
+        bytes memory signature = signJoin(FRESH, request);
+        bytes memory voucher = signVoucher(ADMITTER_KEY, request);
+        vm.expectRevert(
+            abi.encodeWithSelector(IMemberRegistry.NodeKeyTaken.selector, request.nodeKeyDigest, trainerId(0))
+        );
+        members.join(request, signature, voucher);
+    }
+
+    /// @dev Two members in one account would be two votes of one key.
+    function test_nobody_moves_to_the_account_of_another_member() public {
+        vm.expectRevert(abi.encodeWithSelector(IAccountRecovery.AccountTaken.selector, trainer(1)));
+        vm.prank(address(timelock));
+        members.moveMember(trainerId(0), trainer(1));
+        vm.expectRevert(abi.encodeWithSelector(IAccountRecovery.AccountTaken.selector, address(0)));
+        vm.prank(address(timelock));
+        members.moveMember(trainerId(0), address(0));
+    }
+
+    function test_only_a_vote_moves_without_a_recovery_account(address stranger) public {
+        vm.assume(stranger != address(timelock));
+        bytes32 role = members.GOVERNANCE_ROLE();
+        vm.expectRevert(
+            abi.encodeWithSelector(IAccessControl.AccessControlUnauthorizedAccount.selector, stranger, role)
+        );
+        vm.prank(stranger);
+        members.moveMember(trainerId(0), vm.addr(FRESH));
+    }
+
+    function test_the_delay_is_a_vote_s_within_bounds() public {
+        vm.prank(address(timelock));
+        members.setRecoveryDelay(1 days);
+        same(members.recoveryDelaySeconds(), 1 days);
+        vm.expectRevert(
+            abi.encodeWithSelector(IAccountRecovery.InvalidRecoveryDelay.selector, 90 days + 1, 90 days)
+        );
+        vm.prank(address(timelock));
+        members.setRecoveryDelay(90 days + 1);
+        vm.expectRevert(abi.encodeWithSelector(IAccountRecovery.InvalidRecoveryDelay.selector, 0, 90 days));
+        vm.prank(address(timelock));
+        members.setRecoveryDelay(0);
+    }
+
+    // Leaving.
+
+    function resign() private {
+        uint256 nonce = members.nonces(trainer(0));
+        bytes32 typehash = keccak256("Leaving(address account,uint256 nonce,uint64 deadline)");
+        bytes memory signature = _sign(trainerKeys[0], abi.encode(typehash, trainer(0), nonce, LATER));
+        members.resign(trainer(0), nonce, LATER, signature);
+    }
+
+    function test_who_left_is_not_active_and_no_vote_brings_it_back() public {
+        resign();
+        holds(!members.isActive(trainer(0), 0), "still active");
+        vm.expectRevert(abi.encodeWithSelector(IMemberRegistry.MemberHasLeft.selector, trainerId(0)));
+        vm.prank(address(timelock));
+        members.setActive(trainerId(0), true);
+    }
+
+    function test_nobody_leaves_for_another() public {
+        bytes32 typehash = keccak256("Leaving(address account,uint256 nonce,uint64 deadline)");
+        bytes memory signature = _sign(trainerKeys[1], abi.encode(typehash, trainer(0), 0, LATER));
+        vm.expectRevert(abi.encodeWithSelector(ISignedRequests.InvalidSignature.selector, trainer(0), signature));
+        members.resign(trainer(0), 0, LATER, signature);
+    }
+
+    // Admission by vote.
+
+    function test_a_vote_admits_without_a_voucher() public {
+        IMemberRegistry.JoinRequest memory request = joinRequest(FRESH, TRAINER);
+        bytes memory signature = signJoin(FRESH, request);
+        vm.prank(address(timelock));
+        members.join(request, signature, "");
+        holds(members.isActive(vm.addr(FRESH), TRAINER), "did not join");
+    }
+
+    // Bars.
+
+    function test_a_bar_ends_by_itself(uint48 seconds_) public {
+        seconds_ = uint48(between(seconds_, 1, 30 days));
+        vm.prank(RESPONDER);
+        members.bar(trainerId(0), uint48(START) + seconds_);
+        holds(!members.isActive(trainer(0), 0), "still active");
+        vm.warp(START + seconds_);
+        holds(members.isActive(trainer(0), TRAINER), "the bar did not end");
+    }
+
+    function test_a_bar_is_at_most_30_days() public {
+        uint48 late = uint48(START + 30 days + 1);
+        vm.expectRevert(abi.encodeWithSelector(IMemberRegistry.InvalidBar.selector, late, START + 30 days));
+        vm.prank(RESPONDER);
+        members.bar(trainerId(0), late);
+    }
+
+    function test_the_end_of_a_bar_does_not_restore_whom_a_vote_suspended() public {
+        vm.prank(RESPONDER);
+        members.bar(trainerId(0), uint48(START + 1 days));
+        vm.prank(address(timelock));
+        members.setActive(trainerId(0), false);
+        vm.prank(RESPONDER);
+        members.unbar(trainerId(0));
+        holds(!members.isActive(trainer(0), 0), "restored by the end of a bar");
+    }
+
+    function test_only_the_incident_role_bars(address stranger) public {
+        vm.assume(stranger != RESPONDER);
+        bytes32 role = members.INCIDENT_ROLE();
+        vm.expectRevert(
+            abi.encodeWithSelector(IAccessControl.AccessControlUnauthorizedAccount.selector, stranger, role)
+        );
+        vm.prank(stranger);
+        members.bar(trainerId(0), uint48(START + 1));
+    }
+}
