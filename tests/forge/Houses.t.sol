@@ -89,6 +89,15 @@ contract HousesTest is Votes {
         _fails(p, ABSTAIN, FOR, FOR); // 50 for, 51 needed
     }
 
+    function test_as_many_members_against_as_for_change_no_constitution() public {
+        IGovernorRules.Rules memory r = rules();
+        r.headsQuorumBps = 1; // one member is enough
+        pass(ruling(r));
+        Proposal memory p = constitutional();
+        p.description = describe("Again", trainer(0));
+        _fails(p, FOR, NONE, AGAINST); // 50 of 70 by weight, one to one by heads
+    }
+
     function test_hurdles_are_those_of_the_kind() public {
         ITenWingsGovernor.Hurdles memory h = governor.hurdles(propose(routine()));
         same(h.vetoWeight, 34);
