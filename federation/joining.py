@@ -14,10 +14,12 @@ from federation.network import (
 from node.config import Home, checked_member_name
 from node.errors import ConfigError
 from node.identity import node_key_digest
+from node.join_requests import SignedJoinRequest
 from node.local_ports import Ports
 from node.membership import MemberDesk
-from node.records import Member, Role
+from node.records import JoinRequest, Member, Role
 from node.relay_client import RelayClient
+from node.typed_data import sign
 from node.wiring import COORDINATOR, open_identity, open_ledger, open_store
 
 ROLES = {"trainer": Role.TRAINER, "evaluator": Role.EVALUATOR, "curator": Role.CURATOR}
@@ -54,6 +56,21 @@ def join(home: Home, name: str, roles: Role, *, attached: bool, start: bool = Tr
     member = ledger.member(identity.address)
     assert member is not None, "the relay answered with a member id"
     return member
+
+
+def wish(home: Home, name: str, roles: Role, days: int) -> SignedJoinRequest:
+    """A request signed by the name's account, which is made where there is none; a vote can admit it."""
+    require_free_name(checked_member_name(name))
+    identity, ledger = ensure_identity(home, name), open_ledger(home)
+    ensure_node_key(home, name)
+    request = JoinRequest(
+        account=identity.address,
+        roles=roles,
+        node_key_digest=node_key_digest(home.member(name).node_key),
+        name=name,
+        deadline=ledger.latest_block().timestamp + days * 86_400,
+    )
+    return SignedJoinRequest(request=request, signature=sign(identity, ledger.domain("MemberRegistry"), request))
 
 
 def _mark_joined(folder: Path) -> None:

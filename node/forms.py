@@ -13,12 +13,14 @@ from typing import Any
 from eth_utils.address import is_address, to_checksum_address
 
 from node import cid as cids
+from node import typed_data
 from node.abi_codec import abi_of, encode_call, selector
-from node.chain_records import bounds_fields, data_fields, data_of
+from node.chain_records import bounds_fields, data_fields, data_of, join_fields
 from node.charter_text import parse_charter
 from node.descent import descendants, provable
 from node.errors import ConfigError
 from node.incidents import CaseStatus
+from node.join_requests import SignedJoinRequest
 from node.membership import MemberDesk
 from node.records import Action, Address, ParamBounds, ProposalKind, SpecParams, canonical_json
 
@@ -131,6 +133,18 @@ def _guardian(desk: MemberDesk, _run: int, words: Sequence[str]) -> Any:
     until = desk.ledger.latest_block().timestamp + int(days) * _DAY
     effect = f"Make {_address(account)} the guardian for {days} days; it may cancel one proposal."
     return [_address(account), until], effect, {}
+
+
+def _admit(desk: MemberDesk, _run: int, words: Sequence[str]) -> Any:
+    (name,) = _exactly(words, 1)
+    wish = SignedJoinRequest.load(Path(name))
+    request = wish.request
+    typed_data.check(desk.ledger.domain("MemberRegistry"), request, wish.signature, request.account)
+    if desk.ledger.member(request.account) is not None:
+        raise ValueError(f"expected an account that has not joined, {request.account} has")
+    roles = "+".join(role.name.lower() for role in request.roles if role.name)
+    effect = f"Admit {request.name} as {roles}, account {request.account}."
+    return [join_fields(request), wish.signature, b""], effect, {}
 
 
 def _member(desk: MemberDesk, _run: int, words: Sequence[str]) -> Any:
@@ -279,6 +293,7 @@ FORMS: Mapping[str, Form] = dict((
     _form("guardian ACCOUNT DAYS | guardian nobody", "TenWingsGovernor.setGuardian", SAFETY, _guardian),
     _form("merit-bounds NAME=NUMBER...", "MeritEpochs.setBounds", MERIT_IS_EARNED, _merit_bounds),
     _form("charter FILE", "Charter.setCharter", NO_ONE_RULES_ALONE, _charter),
+    _form("admit FILE", "MemberRegistry.join", A_COMMUNITY_THAT_LASTS, _admit),
     _form("member ID suspend|restore", "MemberRegistry.setActive", SAFETY, _member),
     _form("licence SPDX allow|forbid", "ArtifactRegistry.setLicence", RESPECT, _licence),
     _form("dataset CID", "TrainingRuns.setDataset", TRAIN_TOGETHER, _dataset),

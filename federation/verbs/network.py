@@ -14,7 +14,7 @@ from node.errors import ConfigError
 
 def add_verbs(app: typer.Typer, run_app: typer.Typer) -> None:
     """Add this file's verbs to the command and to its group `run`."""
-    for command in (up, join, train, audit, demo):
+    for command in (up, join, ask, train, audit, demo):
         app.command()(command)
     run_app.command("create")(run_create)
 
@@ -60,6 +60,24 @@ def join(
         {"member_id": member.member_id, "name": name, "account": member.account, "roles": role},
         f"{name} is member {member.member_id}, account {member.account}" + ("; node started" if start else ""),
     )
+
+
+@verb
+def ask(
+    name: Annotated[str, typer.Argument(help="Your name in this network: a to z, 0 to 9, hyphens.")],
+    file: Annotated[Path, typer.Argument(help="Where to write the signed request.")],
+    role: Annotated[str, typer.Option(help="trainer, evaluator or curator; several joined by +.")] = "trainer",
+    days: Annotated[int, typer.Option(min=1, help="How long the request is good for.")] = 30,
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Write a signed wish to join, for members to vote on: `tenwings propose admit FILE`."""
+    from federation.joining import parse_roles, wish
+
+    made = wish(find_home(home), name, parse_roles(role), days)
+    made.save(file)
+    account = made.request.account
+    Out(as_json=as_json).result({"file": str(file), "account": account}, f"{file}: {name} asks to join as {account}")
 
 
 @verb

@@ -15,7 +15,7 @@ import typer
 from click import Command
 from click.testing import CliRunner, Result
 
-from federation import checkpoints, runs, sampling, verbs
+from federation import checkpoints, joining, runs, sampling, verbs
 from node import cli, wiring
 from node import verbs as node_verbs
 from node.charter_text import default_charter
@@ -456,6 +456,19 @@ def test_a_proposer_cancels_its_own_proposal_and_nobody_elses(tenwings: Tenwings
 
     assert tenwings("cancel", number, "--as", "alice").exit_code == 7
     assert rows(tenwings("cancel", number, "--as", "bob", "--json")) == [{"proposal": number, "state": "canceled"}]
+
+
+@pytest.mark.usefixtures("history")
+def test_who_asks_to_join_gets_a_file_that_can_be_voted_on(
+    tenwings: Tenwings, history: History, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(joining, "open_ledger", lambda home: history.ledger)
+
+    (asked,) = rows(tenwings("ask", "farah", "farah.json", "--role", "evaluator", "--json"))
+    (proposed,) = rows(tenwings("propose", "admit", "farah.json", "--as", "bob", "--json"))
+
+    assert proposed["effect"] == f"Admit farah as evaluator, account {asked['account']}."
+    assert proposed["kind"] == "standard"
 
 
 def test_the_charter_is_shown(tenwings: Tenwings, history: History) -> None:

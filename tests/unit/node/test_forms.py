@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,12 +10,14 @@ import pytest
 from node import cid as cids
 from node.charter_text import CHARTER_FILE, default_charter, parse_charter
 from node.drafts import ProposalDraft
-from node.errors import ConfigError
+from node.errors import ConfigError, SignatureInvalid
 from node.forms import FORMS, Plan, plan
+from node.join_requests import SignedJoinRequest
 from node.membership import MemberDesk
-from node.records import ProposalKind
+from node.records import ProposalKind, Support
+from node.typed_data import sign
 from tests.support.desk import desk_of
-from tests.support.history import History, identity
+from tests.support.history import HOUR, History, identity
 
 FRIEND = "0x70997970c51812dc3a010c7d01b50e0d17dc79c8"
 TWO_ARTICLES = b"# Ours\n\n## Article 1: One\n\nx\n\n## Article 2: Two\n\ny\n"
@@ -163,6 +166,55 @@ def test_a_form_whose_function_no_contract_has_is_not_offered(bob: MemberDesk) -
     for name in hidden:
         with pytest.raises(ConfigError, match=r"or one of"):
             plan(bob, 1, [name, "1"])
+
+
+# Newcomers.
+
+
+def wish_of(history: History, name: str) -> SignedJoinRequest:
+    request, _, _ = history.join_messages(name)
+    late = replace(request, deadline=history.clock() + 30 * 86_400)
+    return SignedJoinRequest(
+        request=late, signature=sign(identity(name), history.ledger.domain("MemberRegistry"), late)
+    )
+
+
+def test_a_vote_admits_a_member_without_anybodys_voucher(history: History, bob: MemberDesk, tmp_path: Path) -> None:
+    wish_of(history, "frida").save(tmp_path / "frida.json")
+
+    found = plan(bob, 1, ["admit", str(tmp_path / "frida.json")])
+    assert found.effect == f"Admit frida as trainer, account {identity('frida').address}."
+    history.proposal_id = bob.propose(found.actions, found.text(""), found.article)
+    history.clock.advance(120)
+    for name in ("alice", "bob"):
+        history.vote(name, Support.FOR)
+    history.clock.advance(2 * HOUR)
+    history.ledger.queue(history.proposal_id)
+    history.clock.advance(120)
+    history.ledger.execute(history.proposal_id)
+
+    member = history.ledger.member(identity("frida").address)
+    assert member is not None
+    assert (member.name, member.active) == ("frida", True)
+    with pytest.raises(ConfigError, match="expected an account that has not joined"):
+        plan(bob, 1, ["admit", str(tmp_path / "frida.json")])
+
+
+def test_a_wish_that_its_account_did_not_sign_is_not_proposed(
+    history: History, bob: MemberDesk, tmp_path: Path
+) -> None:
+    wish = wish_of(history, "frida")
+    replace(wish, request=replace(wish.request, name="Frida the Great")).save(tmp_path / "frida.json")
+
+    with pytest.raises(SignatureInvalid, match="expected a JoinRequest signed by"):
+        plan(bob, 1, ["admit", str(tmp_path / "frida.json")])
+
+
+def test_a_file_that_is_no_wish_is_refused(bob: MemberDesk, tmp_path: Path) -> None:
+    (tmp_path / "frida.json").write_text("{}")
+
+    with pytest.raises(ConfigError, match="as `tenwings ask` writes it"):
+        plan(bob, 1, ["admit", str(tmp_path / "frida.json")])
 
 
 # Charters.
