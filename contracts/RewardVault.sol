@@ -196,6 +196,7 @@ contract RewardVault is IRewardVault, AccessControl {
         private
         returns (uint256 free)
     {
+        // slither-disable-next-line divide-before-multiply -- what is locked is whole wei; its time is weighed afterwards
         uint256 added = (amount * budget.vestedBps) / BPS;
         free = amount - added + _free(runId, memberId);
         Vesting storage vesting = _vestings[runId][memberId];

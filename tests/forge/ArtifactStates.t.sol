@@ -62,6 +62,12 @@ contract ArtifactStatesTest is World {
         listed[2] = IArtifactRegistry.Descendant(VIDEO, 1);
     }
 
+    function test_parents_are_kept_with_what_was_made_from_them() public view {
+        holds(artifacts.isParent(CHECKPOINT, VIDEO), "the video was made from the checkpoint");
+        holds(!artifacts.isParent(VIDEO, CHECKPOINT), "not the other way round");
+        holds(!artifacts.isParent(dataset, VIDEO), "a grandparent is no parent");
+    }
+
     function takeDown() private {
         vm.prank(address(timelock));
         artifacts.takeDown(dataset, descendants(), cid(keccak256("report")));

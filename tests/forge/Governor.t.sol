@@ -124,6 +124,11 @@ contract GovernorTest is Votes {
         vm.expectRevert(abi.encodeWithSelector(ITenWingsGovernor.MeritProofRequired.selector, trainer(0)));
         vm.prank(trainer(0));
         governor.castVote(proposalId, 1);
+        vm.expectRevert(abi.encodeWithSelector(ITenWingsGovernor.MeritProofRequired.selector, trainer(0)));
+        vm.prank(trainer(0));
+        governor.castVoteWithReason(proposalId, 1, "I like it");
+        vm.expectRevert(abi.encodeWithSelector(ITenWingsGovernor.MeritProofRequired.selector, trainer(0)));
+        governor.castVoteBySig(proposalId, 1, trainer(0), "");
     }
 
     function test_a_suspended_member_cannot_vote() public {

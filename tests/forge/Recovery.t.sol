@@ -242,6 +242,17 @@ contract RecoveryTest is World {
         members.moveMember(trainerId(0), address(0));
     }
 
+    function test_who_left_is_not_moved_even_by_a_vote() public {
+        resign();
+        vm.expectRevert(abi.encodeWithSelector(IMemberRegistry.MemberHasLeft.selector, trainerId(0)));
+        vm.prank(address(timelock));
+        members.moveMember(trainerId(0), vm.addr(FRESH));
+    }
+
+    function test_who_was_never_barred_is_barred_until_nothing() public view {
+        same(members.barredUntil(trainerId(0)), 0);
+    }
+
     function test_only_a_vote_moves_without_a_recovery_account(address stranger) public {
         vm.assume(stranger != address(timelock));
         bytes32 role = members.GOVERNANCE_ROLE();
