@@ -97,8 +97,8 @@ def _walk(tour: _Tour, keep: bool) -> None:
         _meet(tour, keep)
     with tour.part(2, "data", "A restricted dataset: who may train on it, and who may not"):
         _restricted(tour)
-    with tour.part(3, "decision", "A decision on how to train"):
-        _decide_spec(tour)
+    with tour.part(3, "decision", "A routine decision on how to train, and a constitutional one on how votes run"):
+        _decide(tour)
     with tour.part(4, "incident", "An incident: contained at once, decided by a vote, closed with what was learned"):
         _incident(tour)
     with tour.part(5, "dispute", "A round is disputed, and voided with its claims"):
@@ -146,12 +146,17 @@ def _restricted(tour: _Tour) -> None:
         tour.say(f"{name} was left out of the round: {reason}, as everybody can read in the round's record")
 
 
-def _decide_spec(tour: _Tour) -> None:
+def _decide(tour: _Tour) -> None:
     wait("a merit epoch to become final", lambda: tour.ledger.final_epoch() > 0)
-    desk = tour.desk("bruno")
-    number = _propose(tour, desk, plan_spec(desk, tour.run_id, {"inner.num_steps": "12"}), "More steps a round.")
-    _pass(tour, number, ("alice", "bruno", "dora", "emeka"))
-    tour.say(f"spec is now v{tour.ledger.run(tour.run_id).spec_version}, from the next round on")
+    bruno, alice = tour.desk("bruno"), tour.desk("alice")
+    spec = plan_spec(bruno, tour.run_id, {"inner.num_steps": "12"})
+    routine = _propose(tour, bruno, spec, "More steps a round.")
+    rules = plan(alice, tour.run_id, ["rules", "veto_bps=3000"])
+    constitutional = _propose(tour, alice, rules, "Three in ten are enough to stop what is routine.")
+    _pass(tour, [routine, constitutional], ("alice", "bruno", "dora", "emeka"))
+    ledger = tour.ledger
+    tour.say(f"spec is now v{ledger.run(tour.run_id).spec_version}, from the next round on")
+    tour.say(f"a routine decision is now stopped by {ledger.rules().veto_bps / 100:g} % of all weight")
 
 
 def _incident(tour: _Tour) -> None:
@@ -171,7 +176,7 @@ def _incident(tour: _Tour) -> None:
     desk = tour.desk("emeka")
     words = ["verdict", str(case.case_id), "upheld", str(SLASH)]
     number = _propose(tour, desk, plan(desk, tour.run_id, words), "The node's owner confirms it.")
-    _pass(tour, number, ("alice", "bruno", "dora", "emeka"))
+    _pass(tour, [number], ("alice", "bruno", "dora", "emeka"))
     _resolved(tour, require_case(tour.ledger, case.case_id), chen.member_id)
 
 
@@ -209,7 +214,7 @@ def _dispute(tour: _Tour) -> None:
     desk = tour.desk("emeka")
     words = ["verdict", str(case.case_id), "upheld"]
     number = _propose(tour, desk, plan(desk, tour.run_id, words), f"Void round {case.round}.")
-    _pass(tour, number, ("alice", "bruno", "dora", "emeka"))
+    _pass(tour, [number], ("alice", "bruno", "dora", "emeka"))
     state = tour.ledger.round(tour.run_id, case.round)
     assert state is not None, "the round was committed"
     head = tour.ledger.run(tour.run_id).head_round
@@ -229,7 +234,7 @@ def _takedown(tour: _Tour) -> None:
     digest = cids.digest(tour.dataset)
     tour.say("it turns out that a clip was not alice's to give; bruno proposes to take the dataset down")
     number = _propose(tour, desk, plan(desk, tour.run_id, ["takedown", tour.dataset]), "One clip is not ours.")
-    _pass(tour, number, ("alice", "bruno", "dora"))
+    _pass(tour, [number], ("alice", "bruno", "dora"))
     for found in descendants(tour.ledger, digest):
         state = state_words(found.artifact) if found.artifact else "not registered"
         tour.say(f"made from it: {found.what} {short(found.cid)}, {state}")
@@ -270,17 +275,27 @@ def _propose(tour: _Tour, desk: MemberDesk, planned: Plan, why: str) -> int:
     return number
 
 
-def _pass(tour: _Tour, number: int, voters: Sequence[str]) -> None:
-    """From an open vote to its execution; who has no merit yet has no vote."""
+def _pass(tour: _Tour, numbers: Sequence[int], voters: Sequence[str]) -> None:
+    """From open votes to their execution; who has no merit yet has no vote."""
+    for number in numbers:
+        _until(tour.ledger, number, ProposalState.ACTIVE)
+        for name in voters:
+            _vote(tour, number, name)
+    for number in numbers:
+        _execute(tour, number)
+
+
+def _vote(tour: _Tour, number: int, name: str) -> None:
+    try:
+        weight = tour.desk(name).vote(number, Support.FOR)
+    except ConfigError:
+        tour.say(f"{name} has no merit yet, hence no vote")
+    else:
+        tour.say(f"{name} votes for with weight {weight}, without gas")
+
+
+def _execute(tour: _Tour, number: int) -> None:
     ledger, relay = tour.ledger, open_relay(tour.home)
-    _until(ledger, number, ProposalState.ACTIVE)
-    for name in voters:
-        try:
-            weight = tour.desk(name).vote(number, Support.FOR)
-        except ConfigError:
-            tour.say(f"{name} has no merit yet, hence no vote")
-        else:
-            tour.say(f"{name} votes for with weight {weight}, without gas")
     _until(ledger, number, ProposalState.SUCCEEDED)
     relay.queue(number)
     wait("the timelock's delay", lambda: ledger.latest_block().timestamp >= ledger.proposal(number).eta)
