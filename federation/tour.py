@@ -152,7 +152,8 @@ def _decide(tour: _Tour) -> None:
     spec = plan_spec(bruno, tour.run_id, {"inner.num_steps": "12"})
     routine = _propose(tour, bruno, spec, "More steps a round.")
     rules = plan(alice, tour.run_id, ["rules", "veto_bps=3000"])
-    constitutional = _propose(tour, alice, rules, "Three in ten are enough to stop what is routine.")
+    why = "Three in ten are enough to stop what is routine."
+    constitutional = _propose(tour, alice, rules, why, sponsors=("bruno",))
     _pass(tour, [routine, constitutional], ("alice", "bruno", "dora", "emeka"))
     ledger = tour.ledger
     tour.say(f"spec is now v{ledger.run(tour.run_id).spec_version}, from the next round on")
@@ -266,9 +267,10 @@ def _active(tour: _Tour, name: str) -> bool:
     return member is not None and member.active
 
 
-def _propose(tour: _Tour, desk: MemberDesk, planned: Plan, why: str) -> int:
-    """Propose a plan; says what kind of decision it is and what that kind needs."""
-    number = desk.propose(planned.actions, planned.text(why), planned.article)
+def _propose(tour: _Tour, desk: MemberDesk, planned: Plan, why: str, sponsors: Sequence[str] = ()) -> int:
+    """Propose a plan, which others may have to sign, too; says what kind of decision it is and what that kind needs."""
+    signers = [open_identity(tour.home, name) for name in sponsors]
+    number = desk.propose(planned.actions, planned.text(why), planned.article, signers)
     found = tour.ledger.proposal(number)
     kind = f"a {found.kind.name.lower()} decision, needs {needs(found.hurdles)}"
     tour.say(f"proposed: {planned.effect} Article {planned.article} of the charter; {kind}")
