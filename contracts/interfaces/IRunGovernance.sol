@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
+import {IArtifactRegistry} from "./IArtifactRegistry.sol";
+
 /// @title What a vote can change about a run: spec, dataset, quorum, reward cap, head; and the bounds of specs.
 /// @notice Each change holds from the next round on. Spec, dataset and parent are part of what evaluators co-sign, so a
 /// round in flight under the old ones is refused and tried again.
@@ -71,6 +73,9 @@ interface IRunGovernance {
 
     /// @notice The digest is not registered as a checkpoint.
     error NotACheckpoint(bytes32 digest);
+
+    /// @notice The dataset or checkpoint is frozen or taken down: nothing new may be made from it.
+    error ArtifactNotUsable(bytes32 digest, IArtifactRegistry.State state);
 
     /// @notice K must be at least 1.
     error InvalidQuorum(uint8 quorum);

@@ -70,6 +70,7 @@ abstract contract RunGovernance is RunStore {
         Stored storage stored = _existing(runId);
         bytes32 digest = Cids.digest(checkpointCid);
         if (_kindOf(digest) != IArtifactRegistry.Kind.Checkpoint) revert NotACheckpoint(digest);
+        _requireUsable(digest);
         _moveHead(stored, digest);
         emit CheckpointPromoted(runId, digest, checkpointCid);
     }
@@ -97,6 +98,14 @@ abstract contract RunGovernance is RunStore {
 
     function _requireDataset(bytes32 digest) internal view {
         if (_kindOf(digest) != IArtifactRegistry.Kind.Dataset) revert NotADataset(digest);
+        _requireUsable(digest);
+    }
+
+    function _requireUsable(bytes32 digest) private view {
+        IArtifactRegistry.State state = _artifacts.stateOf(digest);
+        if (state == IArtifactRegistry.State.Frozen || state == IArtifactRegistry.State.TakenDown) {
+            revert ArtifactNotUsable(digest, state);
+        }
     }
 
     function _moveHead(Stored storage stored, bytes32 digest) private {

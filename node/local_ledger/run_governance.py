@@ -79,11 +79,18 @@ class RunGovernance(RunStore):
         digest = cids.digest(_parsed(checkpoint_cid))
         if not self._is_kind(digest, ArtifactKind.CHECKPOINT):
             raise LedgerRefused("NotACheckpoint", {"digest": digest})
+        self._require_usable(digest)
         self._emit(tx, "CheckpointPromoted", run_id, checkpointDigest=digest, checkpointCid=checkpoint_cid)
 
     def _require_dataset(self, digest: bytes) -> None:
         if not self._is_kind(digest, ArtifactKind.DATASET):
             raise LedgerRefused("NotADataset", {"digest": digest})
+        self._require_usable(digest)
+
+    def _require_usable(self, digest: bytes) -> None:
+        found = self._artifacts.get(digest)
+        if found is not None and not found.state.usable:
+            raise LedgerRefused("ArtifactNotUsable", {"digest": digest, "state": int(found.state)})
 
     def _is_kind(self, digest: bytes, kind: ArtifactKind) -> bool:
         found = self._artifacts.get(digest)

@@ -161,6 +161,9 @@ def test_a_vote_takes_down_and_names_what_was_made_from_it(voting: Site) -> None
     assert event.args["descendants"] == (digest("checkpoint"), digest("video"))
     refused = refusal(lambda: register(voting, ADA, "next", parents=(digest("dataset"),)))
     assert refused == ("ParentNotUsable", {"parent": digest("dataset"), "state": 5})
+    again = ledger.action("TrainingRuns", "setDataset", 1, digest("dataset"))
+    refused = refusal(lambda: pass_proposal(voting, propose(voting, actions=(again,), text="Train on it all the same")))
+    assert refused == ("ArtifactNotUsable", {"digest": digest("dataset"), "state": 5})
 
 
 def test_a_vote_does_not_name_a_made_up_descendant(voting: Site) -> None:  # noqa: F811

@@ -89,6 +89,34 @@ contract RunVotesTest is World {
         runs.setDataset(RUN, keccak256("nothing"));
     }
 
+    function test_a_frozen_dataset_serves_no_run_until_the_freeze_is_over() public {
+        vm.prank(RESPONDER);
+        artifacts.freeze(dataset, uint48(block.timestamp) + 1 days);
+        vm.expectRevert(
+            abi.encodeWithSelector(
+                IRunGovernance.ArtifactNotUsable.selector, dataset, IArtifactRegistry.State.Frozen
+            )
+        );
+        vm.prank(address(timelock));
+        runs.setDataset(RUN, dataset);
+        vm.warp(block.timestamp + 1 days);
+        vm.prank(address(timelock));
+        runs.setDataset(RUN, dataset);
+    }
+
+    function test_a_checkpoint_that_was_taken_down_is_not_promoted() public {
+        bytes32 checkpoint = register("from elsewhere", IArtifactRegistry.Kind.Checkpoint);
+        vm.prank(address(timelock));
+        artifacts.takeDown(checkpoint, new IArtifactRegistry.Descendant[](0), cid(keccak256("report")));
+        vm.expectRevert(
+            abi.encodeWithSelector(
+                IRunGovernance.ArtifactNotUsable.selector, checkpoint, IArtifactRegistry.State.TakenDown
+            )
+        );
+        vm.prank(address(timelock));
+        runs.promote(RUN, cid(checkpoint));
+    }
+
     function test_a_new_quorum_counts_for_the_next_round() public asVoted {
         runs.setQuorum(RUN, 4);
         ITrainingRuns.RoundCommit memory c = nextCommit(ROOT, 3, 0);
