@@ -1,7 +1,8 @@
 """Transactions of one account: nonces, fees, gas, receipts.
 
 Several threads and several processes may send from one account. Within a process a locked counter hands out nonces;
-when another process was faster, the node says so, the counter is read again and the transaction signed anew.
+when another process was faster, the node says so, the counter is read again and the transaction signed anew. A pending
+transaction can also be replaced by another process's of the same nonce that offers more; then it is sent again, too.
 """
 
 from __future__ import annotations
@@ -62,8 +63,12 @@ class Sender:
         estimate = int(self._rpc.request("eth_estimateGas", call, PENDING), 16)
         gas = estimate * 5 // 4 + 20_000  # headroom: what others write before us can make our writes dearer
         transaction = {**call, "value": 0, "gas": gas, "chainId": self._chain_id, **self._fees()}
-        tx_hash, nonce = self._submit(transaction)
-        return self._mined(tx_hash, nonce, call)
+        for _ in range(_SEND_ATTEMPTS):
+            tx_hash, nonce = self._submit(transaction)
+            found = self._await_receipt(tx_hash, nonce)
+            if found is not None:
+                return self._mined(tx_hash, found, call)
+        raise self._outrun()
 
     def _fees(self) -> dict[str, Any]:
         """EIP-1559 fees that hold for several full blocks in a row; a gas price on chains without them."""
@@ -90,7 +95,10 @@ class Sender:
                 else:
                     self._next_nonce = nonce + 1
                 return keccak(raw), nonce
-        raise LedgerError(
+        raise self._outrun()
+
+    def _outrun(self) -> LedgerError:
+        return LedgerError(
             f"expected to send from {self.address}, but {_SEND_ATTEMPTS} times another process took the nonce first; "
             "give each process an account of its own"
         )
@@ -98,15 +106,14 @@ class Sender:
     def _nonce(self) -> int:
         return self._chain_nonce() if self._next_nonce is None else self._next_nonce
 
-    def _chain_nonce(self) -> int:
-        return int(self._rpc.request("eth_getTransactionCount", self.address, PENDING), 16)
+    def _chain_nonce(self, block: str = PENDING) -> int:
+        return int(self._rpc.request("eth_getTransactionCount", self.address, block), 16)
 
     def _signed(self, transaction: Mapping[str, Any]) -> bytes:
         fields = {key: value for key, value in transaction.items() if key != "from"}
         return bytes(Account.sign_transaction(fields, self._key).raw_transaction)
 
-    def _mined(self, tx_hash: bytes, nonce: int, call: Mapping[str, Any]) -> Receipt:
-        found = self._await_receipt(tx_hash, nonce)
+    def _mined(self, tx_hash: bytes, found: Mapping[str, Any], call: Mapping[str, Any]) -> Receipt:
         if int(found["status"], 16) == 0:
             # Replaying on the block that holds it usually names the rule: then this raises LedgerRefused.
             self._rpc.request("eth_call", call, found["blockNumber"])
@@ -121,11 +128,13 @@ class Sender:
             contract_address=found.get("contractAddress"),
         )
 
-    def _await_receipt(self, tx_hash: bytes, nonce: int) -> Mapping[str, Any]:
+    def _await_receipt(self, tx_hash: bytes, nonce: int) -> Mapping[str, Any] | None:
+        """None when another transaction of this nonce was mined, so that this one never will be."""
         deadline, pause = time.monotonic() + _RECEIPT_TIMEOUT_SECONDS, _FIRST_POLL_SECONDS
         while time.monotonic() < deadline:
+            gone = pause == _LONGEST_POLL_SECONDS and self._chain_nonce(LATEST) > nonce  # asked before the receipt
             found: Mapping[str, Any] | None = self._rpc.request("eth_getTransactionReceipt", to_hex(tx_hash))
-            if found is not None:
+            if found is not None or gone:
                 return found
             time.sleep(pause)
             if pause == _LONGEST_POLL_SECONDS and self._chain_nonce() < nonce:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from eth_account import Account
 from eth_utils.crypto import keccak
 
 from node import cid as cids
@@ -76,6 +78,24 @@ def test_processes_that_share_an_account_lose_no_transaction(deployment: Deploym
             ledger._send("RewardToken", "transfer", STRANGER.address, amount)
         assert other.wait(timeout=60) == 0
     assert ledger.reward_balance(STRANGER.address) == 120 + 120_000
+
+
+def test_a_pending_transaction_that_was_replaced_is_sent_again(deployment: Deployment) -> None:
+    ledger, rpc = ChainLedger(deployment, key=OPERATOR), Rpc(deployment.rpc_url)
+    rpc.request("evm_setAutomine", False)
+    with ThreadPoolExecutor(1) as pool:
+        sent = pool.submit(ledger._send, "RewardToken", "transfer", STRANGER.address, 1)
+        nonce = int(rpc.request("eth_getTransactionCount", OPERATOR.address, "latest"), 16)
+        while int(rpc.request("eth_getTransactionCount", OPERATOR.address, "pending"), 16) == nonce:
+            time.sleep(0.01)
+        other = {"to": STRANGER.address, "value": 7, "gas": 21_000, "gasPrice": 10**11, "nonce": nonce}
+        signed = Account.sign_transaction({**other, "chainId": ledger.chain_id()}, OPERATOR.private_key)
+        rpc.request("eth_sendRawTransaction", "0x" + bytes(signed.raw_transaction).hex())
+        rpc.request("evm_mine")
+        rpc.request("evm_setAutomine", True)
+        assert sent.result(timeout=60).logs
+    assert ledger.reward_balance(STRANGER.address) == 1
+    assert int(rpc.request("eth_getBalance", STRANGER.address, "latest"), 16) == 7
 
 
 OTHER_PROCESS = f"""
