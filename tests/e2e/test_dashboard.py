@@ -34,6 +34,7 @@ PAGES = (
     "/charter",
     "/members",
     "/artifacts",
+    "/incidents",
     "/docs",
 )
 

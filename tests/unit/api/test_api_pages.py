@@ -154,6 +154,7 @@ def test_a_proposal_shows_its_effect_and_what_it_changes_in_the_spec(site: Site,
     page, twin = site.page(f"/proposals/{history.proposal_id}"), site.twin(f"/proposals/{history.proposal_id}")
 
     assert "TrainingRuns.setSpec" in page.text
+    assert "innerSteps 30" in page.text
     assert twin["diffs"][0]["changes"] == [
         {"path": "codec", "before": None, "after": '"pixel"'},
         {"path": "inner.num_steps", "before": "30", "after": "60"},
