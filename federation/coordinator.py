@@ -89,12 +89,14 @@ class RoundContext:
     run: RunState
     spec: RunSpec
     base: Checkpoint
+    attempt: int = 0
+    """How often the round failed in a row before this."""
     updates: dict[Address, Tensors] = field(default_factory=dict)
     """Admitted updates, dense."""
     timings_ms: dict[str, int] = field(default_factory=dict)
 
     @classmethod
-    def open(cls, coordinator: Coordinator) -> RoundContext:
+    def open(cls, coordinator: Coordinator, *, attempt: int = 0) -> RoundContext:
         """The round that follows from the chain as it is now. Raises ConfigError for a spec that its proposal
         misdeclared on chain, RunStopped while the run is paused."""
         run = coordinator.ledger.run(coordinator.run_id)
@@ -109,6 +111,7 @@ class RoundContext:
             run=run,
             spec=spec,
             base=read(coordinator.store.get(run.head_cid)),
+            attempt=attempt,
         )
 
     @property

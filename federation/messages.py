@@ -61,6 +61,8 @@ class TrainTask:
     base_cid: Cid
     shards: list[Cid]
     deadline: int
+    attempt: int = 0
+    """How often the round has failed in a row: another attempt trains on other draws, or it would fail the same way."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -295,8 +295,8 @@ class Resident:
 
 
 def train_job(spec: RunSpec, task: TrainTask, account: Address, *, first: bool) -> TrainJob:
-    """The inner loop's settings; the seed is the account's own for this round, the warm-up is for its first."""
-    text = f"tenwings inner {task.run_id} {task.round} {account}"
+    """The inner loop's settings; the seed is the account's own for this attempt, the warm-up is for its first round."""
+    text = f"tenwings inner {task.run_id} {task.round} {task.attempt} {account}"
     return TrainJob(
         num_steps=spec.inner.num_steps,
         batch_size=spec.inner.batch_size,

@@ -32,7 +32,7 @@ def run_rounds(c: Coordinator, num_rounds: int) -> None:
     committed = failures = 0
     while committed < num_rounds:
         restore_head(c)
-        ctx = RoundContext.open(c)
+        ctx = RoundContext.open(c, attempt=failures)
         try:
             play(ctx, ctx.number + num_rounds - committed - 1)
             committed, failures = committed + 1, 0

@@ -74,7 +74,7 @@ class Lease:
     @classmethod
     def of(cls, folder: Path, task: TrainTask) -> Lease:
         """The lease of a task."""
-        key = [task.run_id, task.round, task.spec_cid, task.base_cid, *task.shards]
+        key = [task.run_id, task.round, task.attempt, task.spec_cid, task.base_cid, *task.shards]
         return cls(path=folder / f"lease-{task.run_id}.json", key=key)
 
     def answered(self) -> Reply | None:

@@ -33,6 +33,7 @@ def train(ctx: RoundContext) -> dict[str, Any]:
             base_cid=ctx.run.head_cid,
             shards=leases[member.account],
             deadline=deadline,
+            attempt=ctx.attempt,
         )
         for node, member in nodes.items()
     }

@@ -206,6 +206,22 @@ def test_a_node_asked_twice_for_one_lease_hands_in_the_same_update(network: Netw
     assert second == first
 
 
+def test_another_attempt_at_a_round_trains_on_other_draws(network: Network) -> None:
+    leases: list[dict[str, Any]] = []
+
+    def declined(task: Any, reply: dict[str, Any]) -> dict[str, Any]:
+        leases.append(dict(reply))
+        return {"refused": "no", "detail": "no"}
+
+    network.tampers = {"alice": declined, "bob": declined}
+    with pytest.raises(RunStopped, match="too-few-updates"):
+        run_rounds(network.coordinator(), 1)
+
+    digests = [lease["receipt"]["receipt"]["update_digest"] for lease in leases if "receipt" in lease]
+    assert len(digests) == 6
+    assert len(set(digests)) == 6
+
+
 def test_too_few_updates_close_the_round_as_failed_and_the_head_stays(network: Network) -> None:
     broken = lambda task, reply: {"refused": "no", "detail": "no"}  # noqa: E731
     network.tampers = {"alice": broken, "bob": broken}

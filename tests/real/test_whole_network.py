@@ -37,8 +37,9 @@ pytestmark = pytest.mark.real
 CAST = {"alice": "trainer", "bruno": "trainer", "chen": "trainer", "dora": "evaluator", "emeka": "evaluator"}
 SPEC = RunSpec(name="real").with_changes(
     {
-        "inner.num_steps": "2",
-        "inner.batch_size": "4",
+        "inner.num_steps": "3",
+        "inner.batch_size": "8",
+        "inner.learning_rate": "0.001",
         "round.min_updates": "2",
         "round.deadline_seconds": "60",
         "round.grace_seconds": "8",
