@@ -157,7 +157,7 @@ def _verdict(clean: dict[str, str]) -> str:
 
 
 def _forge(*arguments: str) -> subprocess.CompletedProcess[bytes]:
-    env = os.environ | {"FOUNDRY_PROFILE": "mutation"}
+    env = os.environ | {"FOUNDRY_PROFILE": "quick"}
     return subprocess.run(["forge", *arguments], cwd=TREE, env=env, capture_output=True, check=False)
 
 
