@@ -21,8 +21,8 @@ contract IncidentManager is IIncidentManager, MemberBonds, AccessControl {
         uint64 againFrom;
     }
 
-    /// @notice May contain and close. Held by members whom a vote named, and by the guardian; DEFAULT_ADMIN_ROLE (the
-    /// timelock) grants and revokes it.
+    /// @notice May contain and close. Held by the operator at first, and by whom a vote names; DEFAULT_ADMIN_ROLE
+    /// (the timelock) grants and revokes it.
     bytes32 public constant RESPONDER_ROLE = keccak256("RESPONDER_ROLE");
     /// @notice May adjudicate, close and change the settings. Held by the timelock; DEFAULT_ADMIN_ROLE (the timelock) can
     /// take it away.

@@ -370,7 +370,7 @@ class ChainLedger:
         return charter_from(newest)
 
     def guardian(self) -> GuardianState | None:
-        return guardian_from(self._call("TenWingsGovernor", "guardian"))
+        return guardian_from(self._call("Guardian", "guardian"))
 
     def kind_of(self, actions: Sequence[Action]) -> ProposalKind:
         targets, _, calldatas = governance.columns(actions)
@@ -411,6 +411,12 @@ class ChainLedger:
 
     def cancel(self, proposal_id: int) -> bytes:
         return self._send("TenWingsGovernor", "cancel", *stage_arguments(self._created(proposal_id))).tx_hash
+
+    def cancel_as_guardian(self, proposal_id: int) -> bytes:
+        return self._send("Guardian", "cancel", *stage_arguments(self._created(proposal_id))).tx_hash
+
+    def pause_as_guardian(self, run_id: int, until: int) -> bytes:
+        return self._send("Guardian", "pause", run_id, until).tx_hash
 
     def proposal(self, proposal_id: int) -> Proposal:
         return self._known(self._created(proposal_id))

@@ -194,7 +194,7 @@ def charter_from(event: Event) -> CharterState:
 
 
 def guardian_from(values: tuple[Address, int, bool]) -> GuardianState | None:
-    """From ITenWingsGovernor.guardian."""
+    """From IGuardian.guardian."""
     account, ends_at, armed = values
     return GuardianState(account=account, ends_at=ends_at, armed=armed) if int(account, 16) else None
 

@@ -226,7 +226,7 @@ def cancel(
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Withdraw your proposal before its vote opens, or stop one as the guardian, once. Your account pays the gas."""
+    """Withdraw your proposal before its vote opens. Your account pays the gas."""
     found = find_home(home)
     open_ledger(found, open_identity(found, name)).cancel(proposal)
     Out(as_json=as_json).result({"proposal": str(proposal), "state": "canceled"}, f"proposal {proposal} is canceled")

@@ -107,9 +107,10 @@ def _create(work: _Deploying, settings: DeploySettings) -> None:
         made["TimelockController"],
         tuple(vars(settings.rules).values()),
         [(made[contract], selector(contract, function), int(kind)) for contract, function, kind in KINDS],
-        settings.guardian or NOBODY,
-        work.now() + settings.guardian_term_seconds if settings.guardian else 0,
     )
+    ends_at = work.now() + settings.guardian_term_seconds if settings.guardian else 0
+    guarded = (made["TenWingsGovernor"], made["TrainingRuns"])
+    work.create("Guardian", *guarded, settings.guardian or NOBODY, ends_at, deployer)
 
 
 def _grant(work: _Deploying, settings: DeploySettings) -> None:

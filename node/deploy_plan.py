@@ -37,6 +37,7 @@ WITH_ROLES = (
     "IncidentManager",
     "MeritEpochs",
     "TimelockController",
+    "Guardian",
 )
 """Contracts that know roles; the deployer is the first admin of each and gives that up."""
 
@@ -60,17 +61,26 @@ def grants(settings: DeploySettings, addresses: Mapping[str, Address]) -> Iterat
     timelock, governor = addresses["TimelockController"], addresses["TenWingsGovernor"]
     for contract in role_contracts(settings):
         yield Grant(contract, "DEFAULT_ADMIN_ROLE", timelock)
-    for contract in ("MemberRegistry", "ArtifactRegistry", "TrainingRuns", "MeritEpochs", "IncidentManager"):
+    for contract in (
+        "MemberRegistry",
+        "ArtifactRegistry",
+        "TrainingRuns",
+        "MeritEpochs",
+        "IncidentManager",
+        "Guardian",
+    ):
         yield Grant(contract, "GOVERNANCE_ROLE", timelock)
     for contract in ("MemberRegistry", "ArtifactRegistry", "TrainingRuns", "RewardVault"):
         if contract in settings.contracts:
             yield Grant(contract, "INCIDENT_ROLE", addresses["IncidentManager"])
+    yield Grant("TrainingRuns", "INCIDENT_ROLE", addresses["Guardian"])
     yield Grant("MemberRegistry", "ADMITTER_ROLE", settings.operator)
     yield Grant("MemberRegistry", "ADMITTER_ROLE", timelock)
     yield Grant("TrainingRuns", "CURATOR_ROLE", settings.operator)
     yield Grant("IncidentManager", "RESPONDER_ROLE", settings.operator)
     yield Grant("TimelockController", "PROPOSER_ROLE", governor)
     yield Grant("TimelockController", "CANCELLER_ROLE", governor)
+    yield Grant("TimelockController", "CANCELLER_ROLE", addresses["Guardian"])
     yield Grant("TimelockController", "EXECUTOR_ROLE", governor)
 
 

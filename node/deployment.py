@@ -24,6 +24,7 @@ CONTRACTS = (
     "TimelockController",
     "Charter",
     "TenWingsGovernor",
+    "Guardian",
 )
 """In the order in which they are deployed; each knows only earlier ones."""
 
@@ -106,7 +107,8 @@ KINDS: tuple[tuple[str, str, ProposalKind], ...] = (
     ("MeritEpochs", "setBounds", ProposalKind.CONSTITUTIONAL),
 )
 """(contract, function, kind): the governor's first table. Calls that it does not name are standard; calls to the
-governor, the timelock and the charter and changes of roles are constitutional whatever a table says."""
+governor, the timelock and the charter, changes of roles and the guardian's appointment are constitutional whatever a
+table says."""
 
 _ADDRESS = re.compile(r"0x[0-9a-fA-F]{40}")
 
@@ -160,7 +162,7 @@ class DeploySettings:
     zero_token: bool = False
     """No token and no vault: rounds, merit, votes and audit without money."""
     guardian: Address | None = None
-    """May cancel one proposal before its term ends; nobody when None."""
+    """May cancel a proposal or pause a run, once, before its term ends; nobody when None."""
     guardian_term_seconds: int = 180 * 86400
     """At most 366 days."""
     charter_cid: Cid = field(default_factory=lambda: default_charter().cid)

@@ -131,7 +131,7 @@ def _guardian(desk: MemberDesk, _run: int, words: Sequence[str]) -> Any:
         return [_NOBODY, 0], "Have no guardian.", {}
     account, days = _exactly(words, 2)
     until = desk.ledger.latest_block().timestamp + int(days) * _DAY
-    effect = f"Make {_address(account)} the guardian for {days} days; it may cancel one proposal."
+    effect = f"Make {_address(account)} the guardian for {days} days; it may cancel a proposal or pause a run, once."
     return [_address(account), until], effect, {}
 
 
@@ -290,7 +290,7 @@ def _form(usage: str, call: str, article: int, build: Any) -> tuple[str, Form]:
 FORMS: Mapping[str, Form] = dict((
     _form("rules NAME=NUMBER...", "TenWingsGovernor.setRules", NO_ONE_RULES_ALONE, _rules),
     _form("kind CONTRACT FUNCTION KIND", "TenWingsGovernor.setKind", NO_ONE_RULES_ALONE, _kind),
-    _form("guardian ACCOUNT DAYS | guardian nobody", "TenWingsGovernor.setGuardian", SAFETY, _guardian),
+    _form("guardian ACCOUNT DAYS | guardian nobody", "Guardian.appoint", SAFETY, _guardian),
     _form("merit-bounds NAME=NUMBER...", "MeritEpochs.setBounds", MERIT_IS_EARNED, _merit_bounds),
     _form("charter FILE", "Charter.setCharter", NO_ONE_RULES_ALONE, _charter),
     _form("admit FILE", "MemberRegistry.join", A_COMMUNITY_THAT_LASTS, _admit),

@@ -119,6 +119,8 @@ def _check_wiring(deployment: Deployment, ask: Ask) -> None:
         ("TenWingsGovernor", "epochs"): at["MeritEpochs"],
         ("TenWingsGovernor", "timelock"): at["TimelockController"],
         ("TenWingsGovernor", "charter"): at["Charter"],
+        ("Guardian", "governor"): at["TenWingsGovernor"],
+        ("Guardian", "runs"): at["TrainingRuns"],
         ("Charter", "owner"): at["TimelockController"],
         ("Charter", "numArticles"): settings.charter_articles,
         ("TenWingsGovernor", "votingDelay"): settings.voting_delay_seconds,

@@ -263,7 +263,15 @@ class Ledger(Protocol):
         ...
 
     def cancel(self, proposal_id: int) -> bytes:
-        """As its proposer while it is pending, or as the guardian, once."""
+        """As its proposer while it is pending."""
+        ...
+
+    def cancel_as_guardian(self, proposal_id: int) -> bytes:
+        """Until it is executed; the guardian's one right."""
+        ...
+
+    def pause_as_guardian(self, run_id: int, until: int) -> bytes:
+        """Refuse a run's commits until then (Unix seconds), at most seven days; the guardian's one right."""
         ...
 
     def proposal(self, proposal_id: int) -> Proposal:

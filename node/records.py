@@ -508,7 +508,7 @@ class CharterState:
 
 @dataclass(frozen=True, kw_only=True)
 class GuardianState:
-    """Who may cancel one proposal."""
+    """Who may cancel a proposal or pause a run, once."""
 
     account: Address
     ends_at: int

@@ -4,6 +4,7 @@ pragma solidity 0.8.37;
 import {IAccessControl} from "@openzeppelin/contracts/access/IAccessControl.sol";
 
 import {ICharter} from "../interfaces/ICharter.sol";
+import {IGuardian} from "../interfaces/IGuardian.sol";
 import {ITenWingsGovernor} from "../interfaces/ITenWingsGovernor.sol";
 import {PackedTally} from "./PackedTally.sol";
 
@@ -64,7 +65,7 @@ abstract contract ProposalKinds is PackedTally {
         if (target == address(this) || target == timelock || target == address(_charter)) return Kind.Constitutional;
         if (
             selector == IAccessControl.grantRole.selector || selector == IAccessControl.revokeRole.selector
-                || selector == IAccessControl.renounceRole.selector
+                || selector == IAccessControl.renounceRole.selector || selector == IGuardian.appoint.selector
         ) return Kind.Constitutional;
         uint256 set = _kinds[target][selector];
         return set == 0 ? Kind.Standard : Kind(set - 1);

@@ -36,8 +36,9 @@ interface IRunDisputes {
     /// @notice The head is known; there is nothing to restore.
     error HeadKnown(uint256 runId);
 
-    /// @notice A pause ends after now and at `latest` at the latest: seven days after it began.
-    error PauseOutOfRange(uint256 runId, uint48 until, uint48 latest);
+    /// @notice A pause ends from `earliest`, after now and no sooner than the one that runs, to `latest`: seven days after it
+    /// began.
+    error PauseOutOfRange(uint256 runId, uint48 until, uint48 earliest, uint48 latest);
 
     /// @notice The next pause can begin at `earliest`: a run is free for as long as it was paused.
     error PauseTooSoon(uint256 runId, uint48 earliest);
@@ -49,8 +50,8 @@ interface IRunDisputes {
     /// back to where the round started from. Commits wait for {restoreHead} then. Only INCIDENT_ROLE.
     function settleDispute(uint256 runId, uint32 round, bool voided) external;
 
-    /// @notice Refuses commits until `until` (Unix seconds), at most seven days from the pause's beginning. Only
-    /// INCIDENT_ROLE.
+    /// @notice Refuses commits until `until` (Unix seconds), at most seven days from the pause's beginning; a pause
+    /// that runs can be drawn out, not cut short. Only INCIDENT_ROLE.
     function pause(uint256 runId, uint48 until) external;
 
     /// @notice Ends a pause early. Only INCIDENT_ROLE.

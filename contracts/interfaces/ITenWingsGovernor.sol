@@ -23,8 +23,8 @@ interface ITenWingsGovernor is IGovernorRules, ISignedRequests {
     /// Routine: passes unless the weight against reaches the veto share.
     /// Standard: the weight for reaches the quorum, and more is for than against. Calls that no table names are standard.
     /// Constitutional: both houses. By weight a higher quorum and a qualified majority; by heads more for than against, and
-    /// a quorum of the epoch's members for. Calls to the governor, the timelock and the charter and changes of roles
-    /// always are.
+    /// a quorum of the epoch's members for. Calls to the governor, the timelock and the charter, changes of roles
+    /// and the guardian's appointment always are.
     enum Kind {
         Routine,
         Standard,
@@ -75,12 +75,6 @@ interface ITenWingsGovernor is IGovernorRules, ISignedRequests {
     /// @notice The outcome turned in the last quarter of the voting period: the vote ends later, once.
     event ProposalExtended(uint256 indexed proposalId, uint64 extendedDeadline);
 
-    /// @notice The guardian until `endsAt` (Unix seconds); it may cancel one proposal.
-    event GuardianSet(address indexed account, uint48 endsAt);
-
-    /// @notice The guardian used its one right.
-    event GuardianCanceled(uint256 indexed proposalId, address indexed account);
-
     /// @notice A ballot of a batch did not count; the others did. `reason` is the revert data.
     event BallotRefused(uint256 indexed proposalId, address indexed voter, bytes reason);
 
@@ -114,9 +108,6 @@ interface ITenWingsGovernor is IGovernorRules, ISignedRequests {
     /// @notice The charter has articles 1 to `numArticles`.
     error UnknownArticle(uint256 article, uint256 numArticles);
 
-    /// @notice The term must end in the future, and within 366 days.
-    error InvalidTerm(uint48 endsAt);
-
     /// @notice Proposes with the signatures of enough members, the proposer's among them; any relayer may call. Each signed
     /// ProposalBySig(address proposer,uint256 proposalId,uint64 deadline).
     /// @param deadline Last second (Unix time) at which the signatures are valid.
@@ -136,12 +127,8 @@ interface ITenWingsGovernor is IGovernorRules, ISignedRequests {
     function castBallots(SignedBallot[] calldata ballots) external returns (uint256 numCounted);
 
     /// @notice Sets the kind of a function's calls. Only by a constitutional proposal. The governor, the timelock, the
-    /// charter and changes of roles stay constitutional whatever is set here.
+    /// charter, changes of roles and the guardian's appointment stay constitutional whatever is set here.
     function setKind(KindSetting calldata setting) external;
-
-    /// @notice Names a guardian until `endsAt` (Unix seconds) and gives it one cancellation. Only by a constitutional
-    /// proposal. The zero address: none.
-    function setGuardian(address account, uint48 endsAt) external;
 
     /// @notice The kind that these calls have together.
     function kindOf(address[] calldata targets, bytes[] calldata calldatas) external view returns (Kind);
@@ -160,9 +147,6 @@ interface ITenWingsGovernor is IGovernorRules, ISignedRequests {
 
     /// @notice What a proposal must reach. Reverts with NoFinalEpoch when no epoch is final at its snapshot.
     function hurdles(uint256 proposalId) external view returns (Hurdles memory);
-
-    /// @notice The guardian, the end of its term (Unix seconds), and whether its one right is unused.
-    function guardian() external view returns (address account, uint48 endsAt, bool armed);
 
     /// @notice Where members are looked up.
     function members() external view returns (IMemberRegistry);

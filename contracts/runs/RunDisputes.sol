@@ -7,8 +7,8 @@ import {RunStore} from "./RunStore.sol";
 
 /// @title Disputes, voids and pauses of runs.
 abstract contract RunDisputes is RunStore {
-    /// @notice May dispute open rounds, settle disputes and pause runs for a while. Held by the incident contract;
-    /// DEFAULT_ADMIN_ROLE (the timelock) can take it away.
+    /// @notice May dispute open rounds, settle disputes and pause runs for a while. Held by the incident contract, and
+    /// by the guardian's, which pauses alone; DEFAULT_ADMIN_ROLE (the timelock) can take it away.
     bytes32 public constant INCIDENT_ROLE = keccak256("INCIDENT_ROLE");
 
     uint40 private constant MAX_PAUSE = 7 days;
@@ -55,15 +55,16 @@ abstract contract RunDisputes is RunStore {
     function pause(uint256 runId, uint48 until) external onlyRole(INCIDENT_ROLE) {
         Stored storage stored = _existing(runId);
         uint40 began = stored.troubles.pausedFrom;
-        uint40 ended = stored.stand.pausedUntil;
-        if (block.timestamp >= ended) {
+        uint40 earliest = stored.stand.pausedUntil;
+        if (block.timestamp >= earliest) {
             // Free for as long as it was paused: pauses cannot be chained.
-            uint40 earliest = ended + (ended - began);
-            if (block.timestamp < earliest) revert PauseTooSoon(runId, earliest);
+            uint40 freeUntil = earliest + (earliest - began);
+            if (block.timestamp < freeUntil) revert PauseTooSoon(runId, freeUntil);
             began = uint40(block.timestamp);
+            earliest = began + 1;
         }
         uint40 latest = began + MAX_PAUSE;
-        if (until <= block.timestamp || until > latest) revert PauseOutOfRange(runId, until, latest);
+        if (until < earliest || until > latest) revert PauseOutOfRange(runId, until, earliest, latest);
         stored.troubles.pausedFrom = began;
         stored.stand.pausedUntil = uint40(until);
         emit RunPaused(runId, until);

@@ -33,6 +33,7 @@ SOURCES = {
     "MeritEpochs": "contracts/MeritEpochs.sol",
     "TenWingsGovernor": "contracts/TenWingsGovernor.sol",
     "Charter": "contracts/Charter.sol",
+    "Guardian": "contracts/Guardian.sol",
     "TimelockController": TIMELOCK,
 }
 """Each deployed contract and the file that it is compiled from."""

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import importlib.abc
 import importlib.machinery
+import json
 import os
+import shutil
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -49,10 +51,20 @@ def install() -> None:
     anvil.mine = lambda at=None: anvil._request("evm_mine", [] if at is None else [at])
 
 
+def forget_moved_sources() -> None:
+    """Drops Brownie's build when it knows a source that is gone: it would fail to load the project."""
+    built = ROOT / "build" / "contracts"
+    sources = [json.loads(path.read_text("utf-8")).get("sourcePath", "") for path in built.glob("*.json")]
+    if any(source.startswith("contracts/") and not (ROOT / source).exists() for source in sources):
+        for folder in (built, ROOT / "build" / "interfaces"):
+            shutil.rmtree(folder, ignore_errors=True)
+
+
 def main() -> None:
     """Runs Brownie's command line in the project's root."""
     sys.path[:] = [entry for entry in sys.path if Path(entry or ".").resolve() != Path(__file__).parent]
     os.chdir(ROOT)
+    forget_moved_sources()
     install()
     from brownie._cli.__main__ import main as brownie_main
 

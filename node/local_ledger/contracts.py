@@ -13,6 +13,7 @@ from node.local_ledger.artifacts import ArtifactRegistry
 from node.local_ledger.charter import Charter
 from node.local_ledger.epochs import MeritEpochs
 from node.local_ledger.governor import Executable, Governor
+from node.local_ledger.guardian import Guardian
 from node.local_ledger.incidents import IncidentManager
 from node.local_ledger.registries import INCIDENT_ROLE, MemberRegistry
 from node.local_ledger.rules import struct_of
@@ -63,6 +64,8 @@ class Contracts:
         self.epochs = MeritEpochs(world, settings, self.members, self.runs)
         self.charter = Charter(world, settings)
         self.governor = Governor(world, settings, self.members, self.epochs, self.charter)
+        self.guardian = Guardian(world, settings, self.governor, self.runs)
+        self.runs.roles.hold(INCIDENT_ROLE, world.addresses[Guardian.NAME])
 
     @property
     def pays_rewards(self) -> bool:
@@ -99,7 +102,7 @@ class Contracts:
 
     def governed(self) -> Mapping[tuple[str, str], Executable]:
         """By contract and function, what a proposal can change here."""
-        registries: list[Any] = [self.members, self.artifacts, self.runs, self.epochs, self.incidents]
+        registries: list[Any] = [self.members, self.artifacts, self.runs, self.epochs, self.incidents, self.guardian]
         if self.pays_rewards:
             registries.append(self.vault)
         grants = {(r.NAME, "grantRole"): _role_call(r.roles.grant) for r in registries}
@@ -128,7 +131,7 @@ class Contracts:
                 tx, GovernorRules(**_plain(a["newRules"]))
             ),
             ("TenWingsGovernor", "setKind"): lambda tx, a: self.governor.kinds.set(tx, *a["setting"].values()),
-            ("TenWingsGovernor", "setGuardian"): lambda tx, a: self.governor.guardian.set(tx, *a.values()),
+            ("Guardian", "appoint"): lambda tx, a: self.guardian.appoint(tx, *a.values()),
         }
 
     def takes(self) -> Mapping[type, Taking]:

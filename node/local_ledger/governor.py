@@ -16,7 +16,6 @@ from node.governance import columns, sponsors_needed
 from node.local_ledger.ballots import count, proved_leaf
 from node.local_ledger.charter import Charter
 from node.local_ledger.epochs import MeritEpochs
-from node.local_ledger.guardian import Guardian
 from node.local_ledger.houses import hurdles_of
 from node.local_ledger.kinds import ProposalKinds
 from node.local_ledger.proposals import StoredProposal, bitmap, unexpected_state
@@ -56,10 +55,10 @@ class Governor:
         self._epochs = epochs
         self._charter = charter
         self._timelock = world.addresses["TimelockController"]
+        self._cancellers = (world.addresses[self.NAME], world.addresses["Guardian"])
         self._timelock_delay = settings.timelock_delay_seconds
         self._rules = RulesInForce(settings.rules)
         self.kinds = ProposalKinds(world)
-        self.guardian = Guardian(world, settings)
         self._stored: dict[int, StoredProposal] = {}
 
     def propose(
@@ -188,10 +187,10 @@ class Governor:
         tx.emit(self.NAME, "ProposalExecuted", proposalId=number)
 
     def cancel(self, tx: Tx, number: int) -> None:
-        """As the proposer while it is pending, or as the guardian, once."""
+        """As the proposer while it is pending, or as a canceller of the timelock."""
         state, stored = self._state(self._same_id(number), tx.timestamp), self._stored[number]
         as_proposer = state == ProposalState.PENDING and tx.sender == stored.proposer
-        if not as_proposer and not self.guardian.may_act(tx):
+        if not as_proposer and tx.sender not in self._cancellers:
             raise LedgerRefused("GovernorUnableToCancel", {"proposalId": number, "account": tx.sender})
         if state in _OVER:
             raise unexpected_state(number, state, bitmap(*(s for s in ProposalState if s not in _OVER)))
@@ -199,8 +198,6 @@ class Governor:
         tx.emit(self.NAME, "ProposalCanceled", proposalId=number)
         if stored.eta:
             tx.emit("TimelockController", "Cancelled", id=self._operation(stored)[0])
-        if not as_proposer:
-            self.guardian.act(tx, number)
 
     def set_rules(self, tx: Tx, rules: GovernorRules) -> None:
         """Only by a proposal; holds for snapshots from now on."""

@@ -14,8 +14,8 @@ from node.local_ledger.world import Tx, World
 from node.records import Action, Address, ProposalKind
 
 _ALWAYS_CONSTITUTIONAL = ("TenWingsGovernor", "TimelockController", "Charter")
-_ROLE_SELECTORS = frozenset(
-    selector("MemberRegistry", function) for function in ("grantRole", "revokeRole", "renounceRole")
+_CONSTITUTIONAL_SELECTORS = frozenset(
+    selector("Guardian", function) for function in ("grantRole", "revokeRole", "renounceRole", "appoint")
 )
 
 
@@ -45,7 +45,7 @@ class ProposalKinds:
 
     def _of_call(self, action: Action) -> ProposalKind:
         function = action.calldata[:4].ljust(4, b"\0")
-        if action.target in self._fixed or function in _ROLE_SELECTORS:
+        if action.target in self._fixed or function in _CONSTITUTIONAL_SELECTORS:
             return ProposalKind.CONSTITUTIONAL
         return self._kinds.get((action.target, function), ProposalKind.STANDARD)
 

@@ -348,7 +348,7 @@ class LocalLedger:
         return self._contracts.charter.state
 
     def guardian(self) -> GuardianState | None:
-        return self._contracts.governor.guardian.state
+        return self._contracts.guardian.state
 
     def kind_of(self, actions: Sequence[Action]) -> ProposalKind:
         return self._contracts.governor.kinds.kind_of(actions)
@@ -372,6 +372,14 @@ class LocalLedger:
 
     def cancel(self, proposal_id: int) -> bytes:
         return self._write("cancel", (proposal_id,), lambda tx: self._contracts.governor.cancel(tx, proposal_id))[1]
+
+    def cancel_as_guardian(self, proposal_id: int) -> bytes:
+        args = (proposal_id,)
+        return self._write("cancel_as_guardian", args, lambda tx: self._contracts.guardian.cancel(tx, *args))[1]
+
+    def pause_as_guardian(self, run_id: int, until: int) -> bytes:
+        args = (run_id, until)
+        return self._write("pause_as_guardian", args, lambda tx: self._contracts.guardian.pause(tx, *args))[1]
 
     def proposal(self, proposal_id: int) -> Proposal:
         return self._contracts.governor.get(proposal_id)

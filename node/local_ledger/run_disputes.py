@@ -60,18 +60,19 @@ class RunDisputes(RunStore):
         )
 
     def pause(self, tx: Tx, run_id: int, until: int) -> None:
-        """Refuse commits until then; seven days from the pause's beginning at most, and never chained."""
+        """Refuse commits until then; seven days from the pause's beginning at most, never chained, never cut short."""
         self.roles.require(INCIDENT_ROLE, tx.sender)
-        ended = self.run(run_id).paused_until
+        earliest = self.run(run_id).paused_until
         began = self._paused_from.get(run_id, 0)
-        if tx.timestamp >= ended:
-            earliest = ended + (ended - began)
-            if tx.timestamp < earliest:
-                raise LedgerRefused("PauseTooSoon", {"runId": run_id, "earliest": earliest})
-            began = tx.timestamp
+        if tx.timestamp >= earliest:
+            free_until = earliest + (earliest - began)
+            if tx.timestamp < free_until:
+                raise LedgerRefused("PauseTooSoon", {"runId": run_id, "earliest": free_until})
+            began, earliest = tx.timestamp, tx.timestamp + 1
         latest = began + MAX_PAUSE_SECONDS
-        if not tx.timestamp < until <= latest:
-            raise LedgerRefused("PauseOutOfRange", {"runId": run_id, "until": until, "latest": latest})
+        if not earliest <= until <= latest:
+            values = {"runId": run_id, "until": until, "earliest": earliest, "latest": latest}
+            raise LedgerRefused("PauseOutOfRange", values)
         self._paused_from[run_id] = began
         self._emit(tx, "RunPaused", run_id, until=until)
 

@@ -249,7 +249,7 @@ contract DisputesTest is World {
         vm.warp(START + 4 days);
         vm.expectRevert(
             abi.encodeWithSelector(
-                IRunDisputes.PauseOutOfRange.selector, RUN, START + 7 days + 1, START + 7 days
+                IRunDisputes.PauseOutOfRange.selector, RUN, START + 7 days + 1, START + 5 days, START + 7 days
             )
         );
         vm.prank(INCIDENTS);
@@ -272,7 +272,9 @@ contract DisputesTest is World {
 
     function test_a_pause_into_the_past_is_refused() public {
         vm.expectRevert(
-            abi.encodeWithSelector(IRunDisputes.PauseOutOfRange.selector, RUN, START, START + 7 days)
+            abi.encodeWithSelector(
+                IRunDisputes.PauseOutOfRange.selector, RUN, START, START + 1, START + 7 days
+            )
         );
         vm.prank(INCIDENTS);
         runs.pause(RUN, uint48(START));

@@ -23,6 +23,7 @@ contract GovernanceHandler is Votes {
     bool public executedTwice;
     bool public rootMoved;
     bool public ballotAboveCap;
+    bool public pausedTooLong;
 
     function setUp() public override {
         super.setUp();
@@ -94,9 +95,13 @@ contract GovernanceHandler is Votes {
     }
 
     function guard(uint256 seed) external {
-        Proposal memory p = _at(seed);
-        vm.prank(GUARDIAN);
-        cancel(p);
+        if (seed % 2 == 0) {
+            stopAsGuardian(_at(seed / 2));
+        } else {
+            vm.prank(GUARDIAN);
+            guardian.pause(RUN, uint48(block.timestamp + between(seed, 1, 8 days)));
+            if (runs.run(RUN).pausedUntil > block.timestamp + 7 days) pausedTooLong = true;
+        }
         ++guardianActs;
     }
 
@@ -116,7 +121,8 @@ contract GovernanceHandler is Votes {
 
     function guardianHoldsNothing() external view returns (bool) {
         return !members.hasRole(bytes32(0), GUARDIAN) && !members.hasRole(members.ADMITTER_ROLE(), GUARDIAN)
-            && !timelock.hasRole(timelock.CANCELLER_ROLE(), GUARDIAN) && token.balanceOf(GUARDIAN) == 0;
+            && !timelock.hasRole(timelock.CANCELLER_ROLE(), GUARDIAN) && !runs.hasRole(runs.INCIDENT_ROLE(), GUARDIAN)
+            && token.balanceOf(GUARDIAN) == 0 && token.balanceOf(address(guardian)) == 0;
     }
 
     function firstRootStands() external view returns (bool) {
@@ -192,5 +198,6 @@ contract GovernanceInvariants {
     function invariant_the_guardian_gains_nothing_and_acts_once() public view {
         require(_world.guardianHoldsNothing(), "the guardian holds something");
         require(_world.guardianActs() <= 1, "the guardian acted twice");
+        require(!_world.pausedTooLong(), "the guardian paused for more than a week");
     }
 }

@@ -8,6 +8,7 @@ import {ECDSA} from "@openzeppelin/contracts/utils/cryptography/ECDSA.sol";
 
 import {Trees} from "./Trees.sol";
 import {Votes} from "./Votes.sol";
+import {IGuardian} from "contracts/interfaces/IGuardian.sol";
 import {IGovernorRules} from "contracts/interfaces/IGovernorRules.sol";
 import {IMemberRegistry} from "contracts/interfaces/IMemberRegistry.sol";
 import {IMeritEpochs} from "contracts/interfaces/IMeritEpochs.sol";
@@ -210,9 +211,7 @@ contract VoteAttacksTest is Votes {
     function test_a_proposal_is_not_replayed_on_another_governor() public {
         Proposal memory p = standard();
         ITenWingsGovernor.Sponsor[] memory sponsors = sponsored(idOf(p), 1);
-        TenWingsGovernor other = new TenWingsGovernor(
-            members, epochs, charter, timelock, rules(), kinds(), address(0), 0
-        );
+        TenWingsGovernor other = new TenWingsGovernor(members, epochs, charter, timelock, rules(), kinds());
         vm.expectPartialRevert(ISignedRequests.InvalidSignature.selector);
         other.proposeBySig(trainer(0), p.targets, p.values, p.calldatas, p.description, LATER, sponsors);
     }
@@ -366,22 +365,41 @@ contract VoteAttacksTest is Votes {
         vm.expectPartialRevert(IAccessControl.AccessControlUnauthorizedAccount.selector);
         members.grantRole(admitter, GUARDIAN);
         vm.prank(GUARDIAN);
-        vm.expectRevert(abi.encodeWithSelector(IGovernor.GovernorOnlyExecutor.selector, GUARDIAN));
-        governor.setGuardian(GUARDIAN, uint48(block.timestamp + 1 days));
+        vm.expectPartialRevert(IAccessControl.AccessControlUnauthorizedAccount.selector);
+        guardian.appoint(GUARDIAN, uint48(block.timestamp + 1 days));
         vm.prank(GUARDIAN);
         vm.expectPartialRevert(IAccessControl.AccessControlUnauthorizedAccount.selector);
         timelock.cancel(bytes32(0));
+        vm.prank(GUARDIAN);
+        vm.expectPartialRevert(IAccessControl.AccessControlUnauthorizedAccount.selector);
+        runs.unpause(RUN);
     }
 
     function test_the_guardian_cancels_once() public {
         uint256 proposalId = proposeAndOpen(standard());
-        vm.prank(GUARDIAN);
-        cancel(standard());
+        stopAsGuardian(standard());
         expectState(proposalId, IGovernor.ProposalState.Canceled);
         Proposal memory p = routine();
-        uint256 second = propose(p);
-        vm.expectRevert(abi.encodeWithSelector(IGovernor.GovernorUnableToCancel.selector, second, GUARDIAN));
-        vm.prank(GUARDIAN);
-        cancel(p);
+        propose(p);
+        vm.expectRevert(abi.encodeWithSelector(IGuardian.NotTheGuardian.selector, GUARDIAN));
+        stopAsGuardian(p);
+    }
+
+    /// @dev Attack: the table of kinds is lowered first, and a plain majority then names the guardian.
+    function test_no_table_makes_the_guardians_appointment_less_than_constitutional() public {
+        Proposal memory p =
+            proposal(address(guardian), abi.encodeCall(IGuardian.appoint, (trainer(0), uint48(block.timestamp + 1))));
+        pass(
+            proposal(
+                address(governor),
+                abi.encodeCall(
+                    ITenWingsGovernor.setKind,
+                    (ITenWingsGovernor.KindSetting(
+                            address(guardian), IGuardian.appoint.selector, ITenWingsGovernor.Kind.Routine
+                        ))
+                )
+            )
+        );
+        same(uint8(governor.kindOf(p.targets, p.calldatas)), uint8(ITenWingsGovernor.Kind.Constitutional));
     }
 }

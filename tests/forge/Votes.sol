@@ -116,6 +116,11 @@ abstract contract Votes is World {
         governor.cancel(p.targets, p.values, p.calldatas, keccak256(bytes(p.description)));
     }
 
+    function stopAsGuardian(Proposal memory p) internal {
+        vm.prank(GUARDIAN);
+        guardian.cancel(p.targets, p.values, p.calldatas, keccak256(bytes(p.description)));
+    }
+
     /// @dev All three vote for it, and it is executed.
     function pass(Proposal memory p) internal {
         passUpToExecution(p);

@@ -16,6 +16,8 @@ contract WiringTest is World {
         same(address(governor.epochs()), address(epochs));
         same(address(governor.charter()), address(charter));
         same(governor.timelock(), address(timelock));
+        same(address(guardian.governor()), address(governor));
+        same(address(guardian.runs()), address(runs));
     }
 
     function test_parameters_are_those_of_the_deployment() public view {
@@ -26,8 +28,8 @@ contract WiringTest is World {
         same(timelock.getMinDelay(), TIMELOCK_DELAY);
         same(epochs.bounds().maxShareBps, 5000);
         same(epochs.bounds().maxGrowthBps, 20_000);
-        (address guardian, uint48 endsAt, bool armed) = governor.guardian();
-        same(guardian, GUARDIAN);
+        (address account, uint48 endsAt, bool armed) = guardian.guardian();
+        same(account, GUARDIAN);
         same(endsAt, START + GUARDIAN_TERM);
         holds(armed, "the first guardian is armed");
         same(token.totalSupply(), 1_000_000e18);

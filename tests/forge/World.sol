@@ -7,6 +7,7 @@ import {Check} from "./Check.sol";
 import {Trees} from "./Trees.sol";
 import {ArtifactRegistry} from "contracts/ArtifactRegistry.sol";
 import {Charter} from "contracts/Charter.sol";
+import {Guardian} from "contracts/Guardian.sol";
 import {MemberRegistry} from "contracts/MemberRegistry.sol";
 import {MeritEpochs} from "contracts/MeritEpochs.sol";
 import {RewardToken} from "contracts/RewardToken.sol";
@@ -61,6 +62,7 @@ abstract contract World is Check {
     TimelockController internal timelock;
     Charter internal charter;
     TenWingsGovernor internal governor;
+    Guardian internal guardian;
 
     uint256[3] internal trainerKeys = [uint256(0x7A1), 0x7A2, 0x7A3];
     uint256[4] internal evaluatorKeys = [uint256(0xE1), 0xE2, 0xE3, 0xE4]; // sorted by address in setUp
@@ -339,10 +341,13 @@ abstract contract World is Check {
             payable(
                 vm.deployCode(
                     "TenWingsGovernor.sol",
-                    abi.encode(
-                        members, epochs, charter, timelock, rules(), kinds(), GUARDIAN, uint48(START + GUARDIAN_TERM)
-                    )
+                    abi.encode(members, epochs, charter, timelock, rules(), kinds())
                 )
+            )
+        );
+        guardian = Guardian(
+            vm.deployCode(
+                "Guardian.sol:Guardian", abi.encode(governor, runs, GUARDIAN, uint48(START + GUARDIAN_TERM), ADMIN)
             )
         );
     }
@@ -389,6 +394,9 @@ abstract contract World is Check {
         _grantOn(address(timelock), timelock.PROPOSER_ROLE(), address(governor));
         _grantOn(address(timelock), timelock.CANCELLER_ROLE(), address(governor));
         _grantOn(address(timelock), timelock.EXECUTOR_ROLE(), address(governor));
+        _grantOn(address(timelock), timelock.CANCELLER_ROLE(), address(guardian));
+        _grantOn(address(runs), runs.INCIDENT_ROLE(), address(guardian));
+        _grantOn(address(guardian), governance, address(timelock));
     }
 
     function _grantOn(address target, bytes32 role, address account) internal {

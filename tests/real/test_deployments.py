@@ -127,12 +127,16 @@ def test_another_chain_is_named(deployment: Deployment) -> None:
     assert difference(deployment, Manifest.of(replace(deployment, chain_id=1))).subject == "chain id"
 
 
-def test_the_manifest_lets_the_governor_execute_and_the_incident_contract_alone_contain(deployment: Deployment) -> None:
+def test_the_manifest_lets_the_governor_execute_and_incidents_and_the_guardian_alone_contain(
+    deployment: Deployment,
+) -> None:
     roles = Manifest.of(deployment).roles
     governor = deployment.addresses["TenWingsGovernor"]
     assert Grant("TimelockController", "EXECUTOR_ROLE", governor) in roles
     holders = {grant.holder for grant in roles if grant.role == "INCIDENT_ROLE"}
-    assert holders == {deployment.addresses["IncidentManager"]}
+    assert holders == {deployment.addresses["IncidentManager"], deployment.addresses["Guardian"]}
+    guarded = {grant.contract for grant in roles if grant.holder == deployment.addresses["Guardian"]}
+    assert guarded == {"TimelockController", "TrainingRuns"}
 
 
 @pytest.fixture

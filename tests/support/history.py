@@ -92,6 +92,7 @@ SETTINGS = DeploySettings(
     timelock_delay_seconds=60,
     standard_sponsors=1,
     constitutional_sponsors=1,
+    guardian=identity("alice").address,
 )
 
 

@@ -22,6 +22,7 @@ from node.charter_text import default_charter
 from node.config import Home
 from node.errors import ConfigError, DaemonUnavailable, LedgerRefused
 from node.identity import create_password_file, save_keystore
+from node.records import ProposalState
 from tests.support.desk import LedgerRelay
 from tests.support.history import History
 from tests.support.played import OPERATOR, Played
@@ -336,7 +337,7 @@ def use_twins(monkeypatch: pytest.MonkeyPatch, ledger: Any, store: Any, people: 
         "open_met_store": lambda home, node: store,
         "open_relay": lambda home: LedgerRelay(ledger),
     }
-    for module in (wiring, cli, checkpoints, runs, sampling, verbs.proposals):
+    for module in (wiring, cli, checkpoints, runs, sampling, verbs.proposals, node_verbs.guardian):
         for name, opener in openers.items():
             if hasattr(module, name):
                 monkeypatch.setattr(module, name, opener)
@@ -456,6 +457,27 @@ def test_a_proposer_cancels_its_own_proposal_and_nobody_elses(tenwings: Tenwings
 
     assert tenwings("cancel", number, "--as", "alice").exit_code == 7
     assert rows(tenwings("cancel", number, "--as", "bob", "--json")) == [{"proposal": number, "state": "canceled"}]
+
+
+def test_the_guardian_stops_a_proposal_and_has_no_right_left(tenwings: Tenwings, history: History) -> None:
+    number, alice = str(history.propose("Stop this")), history.people["alice"].address
+
+    assert rows(tenwings("guardian", "show", "--json"))[0]["armed"] is True
+    assert "NotTheGuardian" in error_line(tenwings("guardian", "cancel", number, "--as", "bob"))
+    stopped = rows(tenwings("guardian", "cancel", number, "--as", "alice", "--json"))
+    assert stopped == [{"proposal": number, "state": "canceled"}]
+    assert history.ledger.proposal(int(number)).state == ProposalState.CANCELED
+    assert f"{alice} until" in (shown := tenwings("guardian", "show").output)
+    assert "has used its right" in shown
+    assert "NotTheGuardian" in error_line(tenwings("guardian", "pause", "1", "--as", "alice"))
+
+
+def test_the_guardian_pauses_a_run_for_a_week_at_most(tenwings: Tenwings, history: History) -> None:
+    refused = error_line(tenwings("guardian", "pause", "1", "--hours", "169", "--as", "alice"))
+
+    assert "--hours: expected more than 0 and at most 168, got 169" in refused
+    assert tenwings("guardian", "pause", "1", "--hours", "2", "--as", "alice").exit_code == 0
+    assert history.ledger.run(1).paused_until == history.ledger.latest_block().timestamp + 7_200
 
 
 @pytest.mark.usefixtures("history")

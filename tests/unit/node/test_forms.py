@@ -78,7 +78,7 @@ def called(desk: MemberDesk, found: Plan) -> tuple[str, dict[str, object]]:
             "Run 1: go back to the checkpoint of round 1; rewards stay.",
             ProposalKind.STANDARD,
         ),
-        ("guardian nobody", "TenWingsGovernor.setGuardian", "Have no guardian.", ProposalKind.CONSTITUTIONAL),
+        ("guardian nobody", "Guardian.appoint", "Have no guardian.", ProposalKind.CONSTITUTIONAL),
         ("member 3 suspend", "MemberRegistry.setActive", "Suspend member 3, carol.", ProposalKind.STANDARD),
         (
             "licence MIT forbid",
