@@ -10,6 +10,8 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
+from eth_utils.crypto import keccak
+
 from node import cid as cids
 from node import governance
 from node.abi_codec import decode_result, encode_call
@@ -361,6 +363,10 @@ class ChainLedger:
 
     def addresses(self) -> Mapping[str, Address]:
         return dict(self._deployment.addresses)
+
+    def code_hash(self, address: Address) -> bytes:
+        code = self._rpc.code(address)
+        return keccak(code) if code else bytes(32)
 
     def rules(self) -> GovernorRules:
         return record_from(GovernorRules, self._call("TenWingsGovernor", "rulesAt", self._rpc.now()))

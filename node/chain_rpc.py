@@ -88,6 +88,10 @@ class Rpc:
             return [to_bytes(self.request("eth_call", *params[0]))]
         return [to_bytes(result) for result in self.batch("eth_call", params)]
 
+    def code(self, address: str) -> bytes:
+        """The code at an address as of the latest block; empty where there is none."""
+        return to_bytes(self.request("eth_getCode", address, LATEST))
+
     def block(self, which: str | int) -> Block | None:
         """A block by number, or "latest"; None when there is no such block."""
         found = self.request("eth_getBlockByNumber", hex(which) if isinstance(which, int) else which, False)

@@ -7,17 +7,21 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from eth_utils.address import is_address, to_checksum_address
 
 from node.artifacts import artifact
 from node.chain_rpc import LATEST, Rpc
 from node.config import Home
 from node.console import HomeOption, JsonOption, Out, find_home, verb
-from node.deploy import deploy, gas_needed
-from node.deployment import PROFILES, DeploySettings
+from node.deploy import deploy, deploy_module, gas_needed
+from node.deploy_plan import ACTS_BY
+from node.deployment import PROFILES, Deployment, DeploySettings
 from node.errors import ConfigError
 from node.identity import Identity, load_keystore, read_password
 from node.manifest import Manifest
 from node.manifest import verify as verify_manifest
+from node.records import Address
+from node.replacement import repointed
 from node.wiring import COORDINATOR, open_identity
 
 GWEI = 10**9
@@ -58,6 +62,42 @@ def chain_deploy(
     Out(as_json=as_json).result(
         {"chain": deployment.chain_id, "addresses": dict(deployment.addresses), "manifest": str(found.manifest)},
         f"chain {deployment.chain_id}: {len(deployment.addresses)} contracts, verified; manifest: {found.manifest}",
+    )
+
+
+@chain_app.command("module")
+@verb
+def chain_module(
+    module: Annotated[str, typer.Argument(help=f"One of {', '.join(ACTS_BY)}.")],
+    keystore: Annotated[Path | None, typer.Option(help="Who deploys (default: the coordinator).")] = None,
+    password_file: Annotated[Path | None, typer.Option(help="Of that keystore.")] = None,
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Deploy another copy of a module, to be put in place by a vote (`propose replace`). It has no power until then."""
+    found = find_home(home)
+    address = deploy_module(Deployment.load(found.deployment), module, _deployer(found, keystore, password_file))
+    Out(as_json=as_json).result({"module": module, "address": address}, f"{module}: {address}")
+
+
+@chain_app.command("repoint")
+@verb
+def chain_repoint(
+    module: Annotated[str, typer.Argument(help=f"One of {', '.join(ACTS_BY)}.")],
+    address: Annotated[str, typer.Argument(help="Where it stands now.")],
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Follow a vote that replaced a module: checks its code and that the roles have moved, then uses it."""
+    found = find_home(home)
+    if module not in ACTS_BY or not is_address(address):
+        raise ConfigError(f"expected one of {', '.join(ACTS_BY)} and a 0x address, got {module!r} and {address!r}")
+    deployment = Deployment.load(found.deployment)
+    moved = repointed(deployment, module, Address(to_checksum_address(address)), Rpc(deployment.rpc_url))
+    Manifest.of(moved).save(found.manifest)
+    moved.save(found.deployment)
+    Out(as_json=as_json).result(
+        {"module": module, "address": moved.addresses[module]}, f"{module} is {address} from here on; restart what runs"
     )
 
 

@@ -6,6 +6,7 @@ power. The operator is admitter and curator until a vote says otherwise.
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from eth_utils.address import to_checksum_address
@@ -16,14 +17,12 @@ from node.artifacts import artifact
 from node.chain_records import bounds_fields
 from node.chain_rpc import Rpc
 from node.chain_sender import Sender
-from node.deploy_plan import ADMIN_ROLE, NOBODY, ROLES, grants, made_by_constructor, role_contracts
+from node.deploy_plan import ACTS_BY, ADMIN_ROLE, NOBODY, ROLES, grants, made_by_constructor, role_contracts
 from node.deployment import KINDS, Deployment, DeploySettings
-from node.errors import LedgerError
+from node.errors import ConfigError, LedgerError
 from node.identity import Identity
 from node.records import Address
 
-_NONE = Address("0x" + "0" * 40)
-"""In place of a contract that a network without a token lacks."""
 CREATE_GAS, GAS_PER_CODE_BYTE, GAS_PER_DATA_BYTE = 53_000, 200, 16
 CALL_GAS = 80_000
 """More than any call of a deployment takes."""
@@ -38,8 +37,8 @@ def deploy(rpc_url: str, deployer_key: Identity, *, settings: DeploySettings) ->
     chain_id = rpc.chain_id()
     work = _Deploying(rpc, Sender(rpc, deployer_key, chain_id))
     _create(work, settings)
-    _grant(work, settings)
-    _renounce(work, settings)
+    _grant(work, settings, settings.contracts)
+    _renounce(work, settings, settings.contracts)
     return Deployment(
         chain_id=chain_id,
         rpc_url=rpc_url,
@@ -49,13 +48,29 @@ def deploy(rpc_url: str, deployer_key: Identity, *, settings: DeploySettings) ->
     )
 
 
+def deploy_module(deployment: Deployment, module: str, deployer_key: Identity) -> Address:
+    """Deploy another copy of one module, wired to a deployment's contracts and handed to its timelock. It has no power
+    over any of them until a vote gives it the roles of the one in place.
+
+    Raises ConfigError for a contract that keeps what others rely on: it cannot be replaced by moving roles.
+    """
+    if module not in ACTS_BY:
+        raise ConfigError(f"expected one of {', '.join(ACTS_BY)}, got {module!r}")
+    rpc = Rpc(deployment.rpc_url)
+    work = _Deploying(rpc, Sender(rpc, deployer_key, deployment.chain_id), deployment.addresses)
+    work.create(module, *_arguments(module, deployment.settings, work.addresses, work.sender.address, work.now()))
+    _grant(work, deployment.settings, (module,))
+    _renounce(work, deployment.settings, (module,))
+    return work.addresses[module]
+
+
 class _Deploying:
     """A deployment under way."""
 
-    def __init__(self, rpc: Rpc, sender: Sender) -> None:
+    def __init__(self, rpc: Rpc, sender: Sender, made: Mapping[str, Address] | None = None) -> None:
         self._rpc = rpc
         self.sender = sender
-        self.addresses: dict[str, Address] = {}
+        self.addresses: dict[str, Address] = dict(made or {})
         self.first_block = 0
 
     def create(self, contract: str, *args: Any) -> None:
@@ -75,32 +90,54 @@ class _Deploying:
 
 def _create(work: _Deploying, settings: DeploySettings) -> None:
     """In the order of CONTRACTS; the deployer is the first admin of each."""
-    deployer, made = work.sender.address, work.addresses
-    work.create("MemberRegistry", deployer, settings.recovery_delay_seconds)
-    work.create("ArtifactRegistry", made["MemberRegistry"], deployer, list(settings.licences))
-    bounds = bounds_fields(settings.bounds)
-    work.create("TrainingRuns", made["MemberRegistry"], made["ArtifactRegistry"], bounds, deployer)
-    if not settings.zero_token:
-        work.create("RewardToken", settings.token_holder, settings.reward_supply_wei)
-        work.create("RewardVault", made["RewardToken"], made["TrainingRuns"], deployer)
-    work.create(
-        "IncidentManager",
+    for contract in settings.contracts:
+        work.create(contract, *_arguments(contract, settings, work.addresses, work.sender.address, work.now()))
+
+
+def _arguments(
+    contract: str, settings: DeploySettings, made: Mapping[str, Address], deployer: Address, now: int
+) -> tuple[Any, ...]:
+    """What a contract's constructor takes; `made` holds all that it knows."""
+    if contract == "MemberRegistry":
+        return (deployer, settings.recovery_delay_seconds)
+    if contract == "ArtifactRegistry":
+        return (made["MemberRegistry"], deployer, list(settings.licences))
+    if contract == "TrainingRuns":
+        return (made["MemberRegistry"], made["ArtifactRegistry"], bounds_fields(settings.bounds), deployer)
+    if contract == "RewardToken":
+        return (settings.token_holder, settings.reward_supply_wei)
+    if contract == "RewardVault":
+        return (made["RewardToken"], made["TrainingRuns"], deployer)
+    if contract == "IncidentManager":
+        return _incident_arguments(settings, made, deployer)
+    if contract == "MeritEpochs":
+        merit_bounds = tuple(vars(settings.merit_bounds).values())
+        runs = (made["MemberRegistry"], made["TrainingRuns"])
+        return (*runs, settings.epoch_finality_seconds, merit_bounds, deployer)
+    if contract == "TimelockController":
+        return (settings.timelock_delay_seconds, [], [], deployer)
+    if contract == "Charter":
+        return (made["TimelockController"], cids.to_bytes(settings.charter_cid), settings.charter_articles)
+    if contract == "TenWingsGovernor":
+        return _governor_arguments(settings, made)
+    ends_at = now + settings.guardian_term_seconds if settings.guardian else 0
+    return (made["TenWingsGovernor"], made["TrainingRuns"], settings.guardian or NOBODY, ends_at, deployer)
+
+
+def _incident_arguments(settings: DeploySettings, made: Mapping[str, Address], deployer: Address) -> tuple[Any, ...]:
+    return (
         made["MemberRegistry"],
         made["ArtifactRegistry"],
         made["TrainingRuns"],
-        made.get("RewardVault", _NONE),
-        made.get("RewardToken", _NONE),
+        made.get("RewardVault", NOBODY),
+        made.get("RewardToken", NOBODY),
         (settings.report_bond, settings.case_seconds, settings.bond_withdrawal_seconds),
         deployer,
     )
-    merit_bounds = tuple(vars(settings.merit_bounds).values())
-    runs = (made["MemberRegistry"], made["TrainingRuns"])
-    work.create("MeritEpochs", *runs, settings.epoch_finality_seconds, merit_bounds, deployer)
-    work.create("TimelockController", settings.timelock_delay_seconds, [], [], deployer)
-    charter = (cids.to_bytes(settings.charter_cid), settings.charter_articles)
-    work.create("Charter", made["TimelockController"], *charter)
-    work.create(
-        "TenWingsGovernor",
+
+
+def _governor_arguments(settings: DeploySettings, made: Mapping[str, Address]) -> tuple[Any, ...]:
+    return (
         made["MemberRegistry"],
         made["MeritEpochs"],
         made["Charter"],
@@ -108,20 +145,18 @@ def _create(work: _Deploying, settings: DeploySettings) -> None:
         tuple(vars(settings.rules).values()),
         [(made[contract], selector(contract, function), int(kind)) for contract, function, kind in KINDS],
     )
-    ends_at = work.now() + settings.guardian_term_seconds if settings.guardian else 0
-    guarded = (made["TenWingsGovernor"], made["TrainingRuns"])
-    work.create("Guardian", *guarded, settings.guardian or NOBODY, ends_at, deployer)
 
 
-def _grant(work: _Deploying, settings: DeploySettings) -> None:
+def _grant(work: _Deploying, settings: DeploySettings, of: Collection[str]) -> None:
     for grant in grants(settings, work.addresses):
-        if not made_by_constructor(grant, work.addresses):
+        if grant.contract in of and not made_by_constructor(grant, work.addresses):
             work.call(grant.contract, "grantRole", ROLES[grant.role], grant.holder)
 
 
-def _renounce(work: _Deploying, settings: DeploySettings) -> None:
+def _renounce(work: _Deploying, settings: DeploySettings, of: Collection[str]) -> None:
     for contract in role_contracts(settings):
-        work.call(contract, "renounceRole", ADMIN_ROLE, work.sender.address)
+        if contract in of:
+            work.call(contract, "renounceRole", ADMIN_ROLE, work.sender.address)
 
 
 def gas_needed(settings: DeploySettings) -> int:

@@ -40,6 +40,17 @@ WITH_ROLES = (
     "Guardian",
 )
 """Contracts that know roles; the deployer is the first admin of each and gives that up."""
+ACTS_BY: Mapping[str, tuple[tuple[str, str], ...]] = {
+    "IncidentManager": tuple(
+        (contract, "INCIDENT_ROLE")
+        for contract in ("MemberRegistry", "ArtifactRegistry", "TrainingRuns", "RewardVault")
+    ),
+    "TenWingsGovernor": tuple(
+        ("TimelockController", role) for role in ("PROPOSER_ROLE", "CANCELLER_ROLE", "EXECUTOR_ROLE")
+    ),
+    "Guardian": (("TimelockController", "CANCELLER_ROLE"), ("TrainingRuns", "INCIDENT_ROLE")),
+}
+"""By module: the (contract, role) through which alone it acts. A vote that moves these replaces it."""
 
 
 @dataclass(frozen=True, order=True)
@@ -58,7 +69,7 @@ def role_contracts(settings: DeploySettings) -> list[str]:
 
 def grants(settings: DeploySettings, addresses: Mapping[str, Address]) -> Iterator[Grant]:
     """Every role that anybody holds at the end, the timelock's own over itself included."""
-    timelock, governor = addresses["TimelockController"], addresses["TenWingsGovernor"]
+    timelock = addresses["TimelockController"]
     for contract in role_contracts(settings):
         yield Grant(contract, "DEFAULT_ADMIN_ROLE", timelock)
     for contract in (
@@ -70,18 +81,14 @@ def grants(settings: DeploySettings, addresses: Mapping[str, Address]) -> Iterat
         "Guardian",
     ):
         yield Grant(contract, "GOVERNANCE_ROLE", timelock)
-    for contract in ("MemberRegistry", "ArtifactRegistry", "TrainingRuns", "RewardVault"):
-        if contract in settings.contracts:
-            yield Grant(contract, "INCIDENT_ROLE", addresses["IncidentManager"])
-    yield Grant("TrainingRuns", "INCIDENT_ROLE", addresses["Guardian"])
+    for module, roles in ACTS_BY.items():
+        for contract, role in roles:
+            if contract in settings.contracts:
+                yield Grant(contract, role, addresses[module])
     yield Grant("MemberRegistry", "ADMITTER_ROLE", settings.operator)
     yield Grant("MemberRegistry", "ADMITTER_ROLE", timelock)
     yield Grant("TrainingRuns", "CURATOR_ROLE", settings.operator)
     yield Grant("IncidentManager", "RESPONDER_ROLE", settings.operator)
-    yield Grant("TimelockController", "PROPOSER_ROLE", governor)
-    yield Grant("TimelockController", "CANCELLER_ROLE", governor)
-    yield Grant("TimelockController", "CANCELLER_ROLE", addresses["Guardian"])
-    yield Grant("TimelockController", "EXECUTOR_ROLE", governor)
 
 
 def made_by_constructor(grant: Grant, addresses: Mapping[str, Address]) -> bool:

@@ -23,6 +23,7 @@ from node.incidents import CaseStatus
 from node.join_requests import SignedJoinRequest
 from node.membership import MemberDesk
 from node.records import Action, Address, ParamBounds, ProposalKind, SpecParams, canonical_json
+from node.replacement import replacing_calls
 
 TRAIN_TOGETHER, MERIT_IS_EARNED, NO_ONE_RULES_ALONE, ALL_CAN_BE_CHECKED, RESPECT, SAFETY, A_COMMUNITY_THAT_LASTS = (
     range(1, 8)
@@ -61,6 +62,8 @@ class Form:
     article: int
     build: Callable[[MemberDesk, int, Sequence[str]], tuple[Sequence[Any], str, Mapping[str, tuple[str, str]]]]
     """(desk, run id, words) to the call's arguments, the effect, and what changes. Raises ValueError."""
+    many: bool = False
+    """Whether `build` gives whole calls: (contract, function, arguments) each."""
 
     @property
     def offered(self) -> bool:
@@ -76,11 +79,14 @@ def plan(desk: MemberDesk, run_id: int, words: Sequence[str]) -> Plan:
         raise ConfigError(f"expected SECTION.NAME=VALUE of the run spec, or one of\n{known}\ngot {' '.join(words)!r}")
     try:
         args, effect, changes = form.build(desk, run_id, words[1:])
-        target, calldata = desk.ledger.addresses()[form.contract], encode_call(form.contract, form.function, *args)
+        calls = args if form.many else [(form.contract, form.function, args)]
+        actions = tuple(
+            Action(target=desk.ledger.addresses()[contract], calldata=encode_call(contract, function, *values))
+            for contract, function, values in calls
+        )
     except (ValueError, OSError) as error:
         raise ConfigError(f"expected `{form.usage}`: {error}") from error
-    action = Action(target=target, calldata=calldata)
-    return Plan(actions=(action,), effect=effect, article=form.article, changes=changes)
+    return Plan(actions=actions, effect=effect, article=form.article, changes=changes)
 
 
 def _numbers(current: Any, words: Sequence[str]) -> tuple[Any, dict[str, tuple[str, str]]]:
@@ -270,6 +276,10 @@ def _move(desk: MemberDesk, _run: int, words: Sequence[str]) -> Any:
     return [member.member_id, to], effect, {f"account of member {number}": (member.account, to)}
 
 
+def _replace(desk: MemberDesk, _run: int, words: Sequence[str]) -> Any:
+    return replacing_calls(desk.ledger, words)
+
+
 def _exactly(words: Sequence[str], count: int) -> Sequence[str]:
     if len(words) != count:
         raise ValueError(f"expected {count} words, got {len(words)}")
@@ -282,9 +292,10 @@ def _address(text: str) -> Address:
     return Address(to_checksum_address(text))
 
 
-def _form(usage: str, call: str, article: int, build: Any) -> tuple[str, Form]:
+def _form(usage: str, call: str, article: int, build: Any, *, many: bool = False) -> tuple[str, Form]:
     contract, function = call.split(".")
-    return usage.split()[0], Form(usage=usage, contract=contract, function=function, article=article, build=build)
+    form = Form(usage=usage, contract=contract, function=function, article=article, build=build, many=many)
+    return usage.split()[0], form
 
 
 FORMS: Mapping[str, Form] = dict((
@@ -305,6 +316,7 @@ FORMS: Mapping[str, Form] = dict((
     _form("release CID", "ArtifactRegistry.certifyRelease", TRAIN_TOGETHER, _release),
     _form("takedown CID", "ArtifactRegistry.takeDown", RESPECT, _takedown),
     _form(_VERDICT_USAGE, "IncidentManager.adjudicate", SAFETY, _verdict),
+    _form("replace MODULE ADDRESS...", "TrainingRuns.grantRole", NO_ONE_RULES_ALONE, _replace, many=True),
     _form("move ID ACCOUNT", "MemberRegistry.moveMember", A_COMMUNITY_THAT_LASTS, _move),
 ))  # fmt: skip
 """By the word that names it; what follows are its own words."""

@@ -18,7 +18,7 @@ from node.abi_codec import decode_result, encode_call
 from node.artifacts import artifact
 from node.chain_events import EventFetcher
 from node.chain_records import bounds_from
-from node.chain_rpc import LATEST, Rpc, to_bytes
+from node.chain_rpc import LATEST, Rpc
 from node.deploy_plan import ROLES, WITH_ROLES, Grant, grants
 from node.deployment import Deployment
 from node.errors import ConfigError, DeploymentDiffers
@@ -87,7 +87,7 @@ def verify(manifest: Manifest, rpc: Rpc) -> None:
     deployment = manifest.deployment
     _same("chain id", rpc.chain_id(), deployment.chain_id)
     for entry in manifest.contracts:
-        _check_code(entry, to_bytes(rpc.request("eth_getCode", entry.address, LATEST)))
+        _check_code(entry, rpc.code(entry.address))
     _check_wiring(deployment, lambda contract, function: _ask(rpc, deployment, contract, function))
     _check_roles(manifest, rpc)
 

@@ -231,6 +231,10 @@ class Ledger(Protocol):
         """Our contracts, by name."""
         ...
 
+    def code_hash(self, address: Address) -> bytes:
+        """keccak256 of the code at an address; 32 zero bytes where there is none."""
+        ...
+
     def rules(self) -> GovernorRules:
         """The rules of votes that start now."""
         ...

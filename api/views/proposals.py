@@ -10,10 +10,12 @@ from api.index.entries import ProposalEntry, RunEntry, SpecVersion
 from api.schemas import Change, Effect, ProposalPage, ProposalRow, ProposalsPage, SpecDiff, VoteRow
 from api.views.runs import parse_spec
 from node.cid import from_bytes, parse
+from node.deploy_plan import ROLES
 from node.governance import article_of, words_of
 from node.ports import Ledger
 from node.records import Action, Cid, Proposal, ProposalKind, Support
 
+_ROLE_NAMES = {role: name for name, role in ROLES.items()}
 _TITLE_CHARACTERS = 100
 
 
@@ -122,10 +124,16 @@ def _effect(action: Action, described: Mapping[str, Any]) -> Effect:
         target=action.target,
         contract=str(described["contract"]),
         function=str(described.get("function", "")),
-        args={str(name): _plain(value) for name, value in described.get("args", {}).items()},
+        args={str(name): _argument(str(name), value) for name, value in described.get("args", {}).items()},
         calldata=action.calldata,
         value=action.value,
     )
+
+
+def _argument(name: str, value: Any) -> Any:
+    """A role stands on the chain as the hash of its name."""
+    role = _ROLE_NAMES.get(value) if name == "role" and isinstance(value, bytes) else None
+    return role or _plain(value)
 
 
 def _plain(value: Any) -> Any:

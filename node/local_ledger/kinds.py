@@ -40,7 +40,7 @@ class ProposalKinds:
         """Raises LedgerRefused("GovernorInvalidProposalLength") without any call."""
         if not actions:
             raise LedgerRefused("GovernorInvalidProposalLength", {"targets": 0, "calldatas": 0, "values": 0})
-        codes = [self._code_of(action.target) for action in actions]
+        codes = [self.code_hash(action.target) for action in actions]
         return proposal_id(actions, description, codes, self.kind_of(actions))
 
     def _of_call(self, action: Action) -> ProposalKind:
@@ -49,7 +49,7 @@ class ProposalKinds:
             return ProposalKind.CONSTITUTIONAL
         return self._kinds.get((action.target, function), ProposalKind.STANDARD)
 
-    def _code_of(self, target: Address) -> bytes:
+    def code_hash(self, target: Address) -> bytes:
         """The hash of a target's code. Ours never changes here; other addresses have none."""
         name = next((name for name, address in self._world.addresses.items() if address == target), None)
         return bytes(32) if name is None else keccak(text=f"code of {name}")

@@ -341,6 +341,9 @@ class LocalLedger:
     def describe_action(self, action: Action) -> Mapping[str, Any]:
         return governance.describe_action(self._chain.world.addresses, action)
 
+    def code_hash(self, address: Address) -> bytes:
+        return self._contracts.governor.kinds.code_hash(address)
+
     def rules(self) -> GovernorRules:
         return self._contracts.governor.rules()
 

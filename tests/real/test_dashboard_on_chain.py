@@ -22,7 +22,7 @@ from node.ipfs import IpfsStore
 from node.records import Support
 from node.sidecar_process import sidecar_command, wait_for_sidecar
 from node.stack import free_port
-from tests.support.anvil import ROOT, running_anvil
+from tests.support.anvil import ROOT, AnvilClock, running_anvil
 from tests.support.history import OPERATOR, SETTINGS, History
 from tests.support.site import Site
 
@@ -30,20 +30,6 @@ pytestmark = pytest.mark.real
 
 OF_THE_CHAIN = {"as_of", "block_number", "tx_hash", "seed_block_number", "seed_block_hash", "block_hash", "eta"}
 """What differs from chain to chain, with all that holds it: times, and the CIDs of records that name blocks."""
-
-
-class AnvilClock:
-    """The time of a chain, which tests move."""
-
-    def __init__(self, rpc: Rpc) -> None:
-        self._rpc = rpc
-
-    def __call__(self) -> int:
-        return self._rpc.now()
-
-    def advance(self, seconds: int) -> None:
-        self._rpc.request("evm_increaseTime", seconds)
-        self._rpc.request("evm_mine")
 
 
 @dataclass

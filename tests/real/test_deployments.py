@@ -17,14 +17,17 @@ from node.chain import ChainLedger
 from node.chain_rpc import Rpc
 from node.chain_sender import Sender
 from node.cli import app
-from node.deploy import deploy
+from node.deploy import deploy, deploy_module
 from node.deploy_plan import Grant
 from node.deployment import Deployment, DeploySettings
-from node.errors import DeploymentDiffers, NoRewards
+from node.errors import ConfigError, DeploymentDiffers, NoRewards
+from node.forms import plan
 from node.identity import Identity, create_keystore, create_password_file
 from node.manifest import Manifest, verify
 from node.records import Address
-from tests.support.anvil import running_anvil
+from node.replacement import repointed
+from tests.support.anvil import AnvilClock, running_anvil
+from tests.support.desk import desk_of
 from tests.support.history import OPERATOR as HISTORYS_OPERATOR
 from tests.support.history import SETTINGS as HISTORYS_SETTINGS
 from tests.support.history import History
@@ -139,6 +142,38 @@ def test_the_manifest_lets_the_governor_execute_and_incidents_and_the_guardian_a
     assert guarded == {"TimelockController", "TrainingRuns"}
 
 
+def test_a_vote_puts_another_incident_manager_in_place_and_members_follow() -> None:
+    with running_anvil([HISTORYS_OPERATOR]) as url:
+        deployment = deploy(url, HISTORYS_OPERATOR, settings=HISTORYS_SETTINGS)
+        rpc, old = Rpc(url), deployment.addresses["IncidentManager"]
+        history = History(clock=AnvilClock(rpc), ledger=ChainLedger(deployment, key=HISTORYS_OPERATOR)).play()
+        new = deploy_module(deployment, "IncidentManager", HISTORYS_OPERATOR)
+        with pytest.raises(DeploymentDiffers, match="is the vote executed"):
+            repointed(deployment, "IncidentManager", new, rpc)
+
+        desk = desk_of(history.people["bob"], history.ledger, history.store)
+        history.carry(plan(desk, 1, ["replace", "IncidentManager", new]).actions)
+
+        moved = repointed(deployment, "IncidentManager", new, rpc)
+        verify(Manifest.of(moved), rpc)
+        with pytest.raises(DeploymentDiffers, match="INCIDENT_ROLE"):
+            verify(Manifest.of(deployment), rpc)
+        until = history.clock() + 3_600
+        act_as(moved, new, "TrainingRuns", "pause", 1, until)
+        act_as(moved, old, "TrainingRuns", "pause", 1, until + 1)
+        assert ChainLedger(moved).run(1).paused_until == until
+
+
+def test_what_keeps_the_record_is_not_replaced(deployment: Deployment) -> None:
+    with pytest.raises(ConfigError, match=r"expected one of IncidentManager, .* got 'TrainingRuns'"):
+        deploy_module(deployment, "TrainingRuns", OPERATOR)
+
+
+def test_other_code_is_not_followed(deployment: Deployment) -> None:
+    with pytest.raises(DeploymentDiffers, match="got other code"):
+        repointed(deployment, "Guardian", deployment.addresses["Charter"], Rpc(deployment.rpc_url))
+
+
 @pytest.fixture
 def moneyless() -> Iterator[Deployment]:
     with running_anvil([OPERATOR]) as url:
@@ -162,25 +197,11 @@ def test_a_network_without_a_token_has_no_vault_and_says_so(moneyless: Deploymen
             call()
 
 
-class ChainClock:
-    """The chain's time, which tests move."""
-
-    def __init__(self, rpc: Rpc) -> None:
-        self._rpc = rpc
-
-    def __call__(self) -> int:
-        return self._rpc.now()
-
-    def advance(self, seconds: int) -> None:
-        self._rpc.request("evm_increaseTime", seconds)
-        self._rpc.request("evm_mine")
-
-
 def test_rounds_merit_and_votes_work_without_money_on_a_chain() -> None:
     with running_anvil([HISTORYS_OPERATOR]) as url:
         settings = replace(HISTORYS_SETTINGS, zero_token=True)
         ledger = ChainLedger(deploy(url, HISTORYS_OPERATOR, settings=settings), key=HISTORYS_OPERATOR)
-        history = History(ledger=ledger, clock=ChainClock(Rpc(url))).play()
+        history = History(ledger=ledger, clock=AnvilClock(Rpc(url))).play()
         assert [state.commit.reward for state in ledger.rounds(1)] == [0, 0]
         assert ledger.proposal(history.proposal_id).tally.weight_for == 30
         assert not any(event.contract in ("RewardToken", "RewardVault") for event in ledger.events(0))

@@ -20,6 +20,20 @@ ROOT = Path(__file__).resolve().parents[2]
 ETHER = 10**18
 
 
+class AnvilClock:
+    """The time of a chain, which tests move."""
+
+    def __init__(self, rpc: Rpc) -> None:
+        self._rpc = rpc
+
+    def __call__(self) -> int:
+        return self._rpc.now()
+
+    def advance(self, seconds: int) -> None:
+        self._rpc.request("evm_increaseTime", seconds)
+        self._rpc.request("evm_mine")
+
+
 @contextmanager
 def running_anvil(rich: Sequence[Identity], *arguments: str, port: int | None = None) -> Iterator[str]:
     """The chain's RPC URL. Skips the test where anvil is not installed."""

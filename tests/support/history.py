@@ -18,6 +18,7 @@ from node.local_ledger.run_disputes import INCIDENT_ROLE
 from node.merkle import contribution_leaf_hash
 from node.proofs import contribution_tree, merit_proof, merit_tree
 from node.records import (
+    Action,
     ArtifactKind,
     Ballot,
     Cid,
@@ -331,6 +332,19 @@ class History:
     def vote(self, name: str, support: Support, reason: str = "") -> int:
         """A member votes with its proved weight."""
         return self.ledger.cast_ballot(*self.ballot(name, support, reason))
+
+    def carry(self, actions: Sequence[Action], text: str = "Carry it") -> None:
+        """Bob proposes these calls, every member votes for them, and they are executed."""
+        self.actions = tuple(actions)
+        statement, description, sponsors = self.proposal_messages("bob", text)
+        self.proposal_id = self.ledger.propose(statement, self.actions, description, sponsors)
+        self.clock.advance(120)
+        for name in ROLES:
+            self.vote(name, Support.FOR)
+        self.clock.advance(HOUR)
+        self.ledger.queue(self.proposal_id)
+        self.clock.advance(120)
+        self.ledger.execute(self.proposal_id)
 
     def ballot(self, name: str, support: Support, reason: str = "") -> tuple[Ballot, bytes]:
         """A ballot and its signature."""

@@ -11,6 +11,7 @@ import pytest
 from api.render import hexagram_path, loss, tokens, when
 from node.abi_codec import encode_call
 from node.charter_text import default_charter
+from node.deploy_plan import ROLES
 from node.records import Action, Sponsor, Support
 from node.typed_data import sign
 from tests.support.history import REFUSAL_DETAIL, History, forget
@@ -216,6 +217,19 @@ def test_a_charter_that_is_not_at_hand_is_named_and_its_articles_are_counted() -
 
     assert (twin["text"], len(twin["articles"]), twin["articles"][0]["title"]) == (None, 7, "")
     assert [missing["cid"] for missing in twin["missing"]] == [default_charter().cid]
+
+
+def test_a_role_in_a_call_is_shown_by_its_name(history: History) -> None:
+    addresses = history.ledger.addresses()
+    history.actions = (
+        history.ledger.action("TrainingRuns", "grantRole", ROLES["INCIDENT_ROLE"], addresses["Charter"]),
+    )
+    statement, description, sponsors = history.proposal_messages("bob", "Another")
+    number = history.ledger.propose(statement, history.actions, description, sponsors)
+
+    twin = Site(history).twin(f"/proposals/{number}")
+
+    assert twin["effects"][0]["args"] == {"role": "INCIDENT_ROLE", "account": addresses["Charter"]}
 
 
 def test_an_executed_proposal_is_compared_with_the_spec_that_it_replaced() -> None:

@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from eth_utils.crypto import keccak
 
 from node import cid as cids
 from node.charter_text import CHARTER_FILE, default_charter, parse_charter
@@ -99,6 +100,23 @@ def test_a_form_makes_a_call_and_says_its_effect(
     assert 1 <= found.article <= bob.ledger.charter().num_articles
 
 
+def test_replacing_a_module_moves_every_role_that_it_acts_by(bob: MemberDesk) -> None:
+    addresses = bob.ledger.addresses()
+    old, new = addresses["IncidentManager"], addresses["Charter"]
+
+    found = plan(bob, 1, ["replace", "IncidentManager", new])
+
+    calls = [bob.ledger.describe_action(action) for action in found.actions]
+    keepers = ("MemberRegistry", "ArtifactRegistry", "TrainingRuns", "RewardVault")
+    assert [(c["contract"], c["function"], c["args"]["account"]) for c in calls] == [
+        *((contract, "grantRole", new) for contract in keepers),
+        *((contract, "revokeRole", old) for contract in keepers),
+    ]
+    assert {c["args"]["role"] for c in calls} == {keccak(text="INCIDENT_ROLE")}
+    assert bob.ledger.kind_of(found.actions) == ProposalKind.CONSTITUTIONAL
+    assert found.changes == {"IncidentManager": (old, new)}
+
+
 def test_a_form_keeps_what_it_was_not_asked_to_change(bob: MemberDesk) -> None:
     _, args = called(bob, plan(bob, 1, ["rules", "veto_bps=4000"]))
 
@@ -141,6 +159,10 @@ def test_a_charter_goes_to_ipfs_and_its_articles_are_counted(bob: MemberDesk, tm
         ("licence MIT like", "expected allow or forbid"),
         ("kind Nowhere setSpec routine", "expected one of our contracts"),
         ("guardian nowhere 30", "expected a 0x address"),
+        ("replace IncidentManager", "expected a module and an address"),
+        ("replace TrainingRuns " + FRIEND, "the others keep what is recorded"),
+        ("replace Guardian nowhere", "expected a 0x address"),
+        ("replace Guardian " + FRIEND, "there is no code"),
         ("charter absent.md", "No such file"),
         ("rollback 7", "expected a final round of run 1, got 7"),
         ("spec-bounds", "expected a change, got nothing"),
