@@ -205,6 +205,20 @@ def _reward_cap(desk: MemberDesk, run: int, words: Sequence[str]) -> Any:
     return [run, int(wei)], f"Run {run}: let a round pay at most {wei} wei.", changes
 
 
+def _budget(desk: MemberDesk, run: int, words: Sequence[str]) -> Any:
+    """From what the timelock holds: it lets the vault take that much, and the vault takes it."""
+    (wei,) = _exactly(words, 1)
+    amount, addresses = int(wei), desk.ledger.addresses()
+    if not desk.ledger.pays_rewards():
+        raise ValueError("expected a network with a reward token, this one has none")
+    held, before = desk.ledger.reward_balance(addresses["TimelockController"]), desk.ledger.funded(run)
+    if not 0 < amount <= held:
+        raise ValueError(f"expected 1 to {held} wei, which the timelock holds, got {wei}")
+    calls = [("RewardToken", "approve", (addresses["RewardVault"], amount)), ("RewardVault", "fund", (run, amount))]
+    changes = {"budget": (str(before), str(before + amount)), "treasury": (str(held), str(held - amount))}
+    return calls, f"Run {run}: add {amount} wei of the community's treasury to its budget.", changes
+
+
 def _rollback(desk: MemberDesk, run: int, words: Sequence[str]) -> Any:
     (number,) = _exactly(words, 1)
     state, now = desk.ledger.round(run, int(number)), desk.ledger.run(run)
@@ -310,6 +324,7 @@ FORMS: Mapping[str, Form] = dict((
     _form("dataset CID", "TrainingRuns.setDataset", TRAIN_TOGETHER, _dataset),
     _form("quorum NUMBER", "TrainingRuns.setQuorum", ALL_CAN_BE_CHECKED, _quorum),
     _form("reward-cap WEI", "TrainingRuns.setRewardCap", A_COMMUNITY_THAT_LASTS, _reward_cap),
+    _form("budget WEI", "RewardVault.fund", A_COMMUNITY_THAT_LASTS, _budget, many=True),
     _form("rollback ROUND", "TrainingRuns.rollBack", TRAIN_TOGETHER, _rollback),
     _form("spec-bounds NAME=LEAST..MOST...", "TrainingRuns.setBounds", NO_ONE_RULES_ALONE, _spec_bounds),
     _form("promote CID", "TrainingRuns.promote", TRAIN_TOGETHER, _promote),

@@ -111,7 +111,7 @@ class Contracts:
             **grants,
             **revokes,
             **_of_runs(self.runs),
-            **(_of_vault(self.vault) if self.pays_rewards else {}),
+            **(_of_money(self.token, self.vault) if self.pays_rewards else {}),
             ("MemberRegistry", "setActive"): lambda tx, a: self.members.set_active(tx, a["memberId"], a["active"]),
             ("MemberRegistry", "join"): lambda tx, a: self.members.join(
                 tx, _join_request(a["request"]), a["memberSignature"], a["voucherSignature"]
@@ -205,12 +205,14 @@ def _of_runs(runs: TrainingRuns) -> Mapping[tuple[str, str], Executable]:
     return {(TrainingRuns.NAME, function): call for function, call in calls.items()}
 
 
-def _of_vault(vault: RewardVault) -> Mapping[tuple[str, str], Executable]:
-    """What an incident can do to rewards."""
+def _of_money(token: RewardToken, vault: RewardVault) -> Mapping[tuple[str, str], Executable]:
+    """What a vote can do with the treasury, and an incident to rewards."""
     return {
+        (RewardToken.NAME, "approve"): lambda tx, a: token.approve(tx, a["spender"], a["value"]),
+        (RewardVault.NAME, "fund"): lambda tx, a: vault.fund(tx, a["runId"], a["amount"]),
         (RewardVault.NAME, "slashUnvested"): lambda tx, a: vault.slash_unvested(
             tx, a["runId"], a["memberId"], a["amount"]
-        )
+        ),
     }
 
 

@@ -164,6 +164,22 @@ def test_a_vote_puts_another_incident_manager_in_place_and_members_follow() -> N
         assert ChainLedger(moved).run(1).paused_until == until
 
 
+def test_a_vote_funds_a_run_from_the_communitys_treasury() -> None:
+    with running_anvil([HISTORYS_OPERATOR]) as url:
+        deployment = deploy(url, HISTORYS_OPERATOR, settings=HISTORYS_SETTINGS)
+        ledger, timelock = ChainLedger(deployment, key=HISTORYS_OPERATOR), deployment.addresses["TimelockController"]
+        history = History(clock=AnvilClock(Rpc(url)), ledger=ledger).play()
+        act_as(deployment, HISTORYS_OPERATOR.address, "RewardToken", "transfer", timelock, 500)
+        before = ledger.funded(1)
+
+        found = plan(desk_of(history.people["bob"], ledger, history.store), 1, ["budget", "400"])
+        history.carry(found.actions)
+
+        assert found.changes == {"budget": (str(before), str(before + 400)), "treasury": ("500", "100")}
+        assert ledger.funded(1) == before + 400
+        assert ledger.reward_balance(timelock) == 100
+
+
 def test_what_keeps_the_record_is_not_replaced(deployment: Deployment) -> None:
     with pytest.raises(ConfigError, match=r"expected one of IncidentManager, .* got 'TrainingRuns'"):
         deploy_module(deployment, "TrainingRuns", OPERATOR)

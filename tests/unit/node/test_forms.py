@@ -159,6 +159,7 @@ def test_a_charter_goes_to_ipfs_and_its_articles_are_counted(bob: MemberDesk, tm
         ("licence MIT like", "expected allow or forbid"),
         ("kind Nowhere setSpec routine", "expected one of our contracts"),
         ("guardian nowhere 30", "expected a 0x address"),
+        ("budget 5", "expected 1 to 0 wei, which the timelock holds, got 5"),
         ("replace IncidentManager", "expected a module and an address"),
         ("replace TrainingRuns " + FRIEND, "the others keep what is recorded"),
         ("replace Guardian nowhere", "expected a 0x address"),
