@@ -236,7 +236,7 @@ def _takedown(tour: _Tour) -> None:
     tour.say("it turns out that a clip was not alice's to give; bruno proposes to take the dataset down")
     number = _propose(tour, desk, plan(desk, tour.run_id, ["takedown", tour.dataset]), "One clip is not ours.")
     _pass(tour, [number], ("alice", "bruno", "dora"))
-    for found in descendants(tour.ledger, digest):
+    for found in descendants(tour.ledger, desk.store, digest):
         state = state_words(found.artifact) if found.artifact else "not registered"
         tour.say(f"made from it: {found.what} {short(found.cid)}, {state}")
     try:

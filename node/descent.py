@@ -1,17 +1,23 @@
 """What was made from an artifact: the registry's parents and the runs' rounds, walked alike.
 
-A run's rounds lead from its dataset and from each checkpoint to the next one, whether or not anybody registered these.
+A run's rounds lead from its dataset, from the frozen codec and text encoder that its spec names, and from each
+checkpoint to the next one, whether or not anybody registered these.
 """
 
 from __future__ import annotations
 
+import json
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from node import cid as cids
-from node.ports import Ledger
+from node.ports import ContentStore, Ledger
 from node.records import Artifact, Cid, RoundStatus
+
+FROZEN_PARTS = ("codec", "text")
+"""Settings of a spec's section `model` that may hold a CID."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,30 +35,48 @@ class Descendant:
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Edge:
-    parent: bytes
-    child: bytes
+class _Made:
+    digest: bytes
     cid: Cid
     what: str
+    parents: tuple[bytes, ...]
 
 
-def descendants(ledger: Ledger, digest: bytes) -> list[Descendant]:
-    """Everything made from `digest`, parents before children, each once."""
+def descendants(ledger: Ledger, store: ContentStore, digest: bytes) -> list[Descendant]:
+    """Everything made from `digest`, parents before children, each once. Raises what `store.get` raises for a spec that
+    cannot be fetched: a list that may lack something is none."""
     artifacts = {artifact.digest: artifact for artifact in ledger.artifacts()}
-    children: dict[bytes, list[_Edge]] = {}
-    for edge in [*_registered(artifacts), *_trained(ledger)]:
-        children.setdefault(edge.parent, []).append(edge)
-    found: dict[bytes, Descendant] = {}
-    waiting = deque(children.get(digest, []))
-    while waiting:
-        edge = waiting.popleft()
-        if edge.child in found or edge.child == digest:
-            continue
-        found[edge.child] = Descendant(
-            digest=edge.child, cid=edge.cid, what=edge.what, parent=edge.parent, artifact=artifacts.get(edge.child)
+    things = [*_trained(ledger, store), *_registered(artifacts.values())]
+    made = {thing.digest: thing for thing in things}
+    return [
+        Descendant(
+            digest=child, cid=made[child].cid, what=made[child].what, parent=parent, artifact=artifacts.get(child)
         )
-        waiting.extend(children.get(edge.child, []))
-    return list(found.values())
+        for parent, child in reachable(((p, thing.digest) for thing in things for p in thing.parents), digest)
+    ]
+
+
+def reachable(links: Iterable[tuple[bytes, bytes]], digest: bytes) -> list[tuple[bytes, bytes]]:
+    """Of (parent, child) links those by which each descendant of `digest` is reached first, nearest first."""
+    children: dict[bytes, list[bytes]] = {}
+    for parent, child in links:
+        children.setdefault(parent, []).append(child)
+    found: dict[bytes, bytes] = {}
+    waiting = deque([digest])
+    while waiting:
+        parent = waiting.popleft()
+        for child in children.get(parent, []):
+            if child not in found and child != digest:
+                found[child] = parent
+                waiting.append(child)
+    return [(parent, child) for child, parent in found.items()]
+
+
+def frozen_parts(spec: Mapping[str, Any]) -> list[bytes]:
+    """Digests of the files that a run's spec names in its section `model`."""
+    section = spec.get("model")
+    named = [section.get(name) for name in FROZEN_PARTS] if isinstance(section, Mapping) else []
+    return [cids.digest(cids.parse(text)) for text in named if isinstance(text, str) and text]
 
 
 def provable(ledger: Ledger, digest: bytes) -> list[tuple[bytes, int]]:
@@ -68,26 +92,25 @@ def provable(ledger: Ledger, digest: bytes) -> list[tuple[bytes, int]]:
     return listed
 
 
-def _registered(artifacts: Mapping[bytes, Artifact]) -> list[_Edge]:
-    return [
-        _Edge(parent=parent, child=artifact.digest, cid=artifact.cid, what=artifact.kind.name.lower())
-        for artifact in artifacts.values()
-        for parent in artifact.parents
-    ]
+def _registered(artifacts: Iterable[Artifact]) -> Iterator[_Made]:
+    for artifact in artifacts:
+        kind = artifact.kind.name.lower()
+        yield _Made(digest=artifact.digest, cid=artifact.cid, what=kind, parents=artifact.parents)
 
 
-def _trained(ledger: Ledger) -> list[_Edge]:
-    return [edge for run_id in range(1, ledger.num_runs() + 1) for edge in _of_run(ledger, run_id)]
-
-
-def _of_run(ledger: Ledger, run_id: int) -> Sequence[_Edge]:
+def _trained(ledger: Ledger, store: ContentStore) -> Iterator[_Made]:
     """Voided rounds among them: what they made exists, though it counts no more."""
-    edges = []
-    for state in ledger.rounds(run_id):
-        commit = state.commit
-        child, what = cids.digest(commit.checkpoint_cid), f"checkpoint of run {run_id}, round {commit.round}"
-        if state.status == RoundStatus.VOIDED:
-            what += ", voided"
-        for parent in (commit.dataset_digest, commit.parent_digest):
-            edges.append(_Edge(parent=parent, child=child, cid=commit.checkpoint_cid, what=what))
-    return edges
+    for run_id in range(1, ledger.num_runs() + 1):
+        parts: dict[bytes, list[bytes]] = {}
+        for state in ledger.rounds(run_id):
+            commit = state.commit
+            if commit.spec_digest not in parts:
+                spec = json.loads(store.get(cids.of_digest(commit.spec_digest, dag_pb=False)))
+                parts[commit.spec_digest] = frozen_parts(spec)
+            what = f"checkpoint of run {run_id}, round {commit.round}"
+            yield _Made(
+                digest=cids.digest(commit.checkpoint_cid),
+                cid=commit.checkpoint_cid,
+                what=what + (", voided" if state.status == RoundStatus.VOIDED else ""),
+                parents=(commit.dataset_digest, commit.parent_digest, *parts[commit.spec_digest]),
+            )

@@ -261,7 +261,7 @@ def _takedown(desk: MemberDesk, _run: int, words: Sequence[str]) -> Any:
     digest = cids.digest(cids.parse(text))
     if desk.ledger.artifact(digest) is None:
         raise ValueError(f"expected a registered artifact, got {text}; `tenwings artifact ls` shows them")
-    made = descendants(desk.ledger, digest)
+    made = descendants(desk.ledger, desk.store, digest)
     listed = [{"cid": d.cid, "what": d.what, "made_from": f"0x{d.parent.hex()}"} for d in made]
     report = desk.store.put(canonical_json({"artifact": text, "descendants": listed}))
     effect = f"Take down {text} for good; the report {report} lists {len(made)} things made from it, which stay."

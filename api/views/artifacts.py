@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 
 from api.desk import Desk, NotFound, paged
 from api.index.entries import ArtifactEntry
 from api.schemas import AccessRow, ArtifactPage, ArtifactRow, ArtifactsPage, KinRow
 from node.cid import digest as digest_of
+from node.descent import frozen_parts, reachable
 from node.records import AccessEntry, ArtifactState
 
 
@@ -29,7 +31,7 @@ def artifact_page(desk: Desk, digest: bytes) -> ArtifactPage:
         superseded_by=entry.artifact.superseded_by,
         report_cid=entry.report_cid,
         parents=[_kin(desk, parent) for parent in entry.parents],
-        descendants=[_kin(desk, child) for child in _descendants(desk, digest)],
+        descendants=[_kin(desk, child) for _, child in reachable(_links(desk), digest)],
         accesses=[_access(desk, access) for access in entry.accesses],
         **desk.page(),
     )
@@ -81,30 +83,29 @@ def _kin(desk: Desk, digest: bytes) -> KinRow:
     return KinRow(digest=digest, cid=None, what="unknown", state="not registered")
 
 
-def _descendants(desk: Desk, digest: bytes) -> list[bytes]:
-    """By the registry's parents and the runs' rounds, parents first, each once."""
-    children: dict[bytes, list[bytes]] = {}
-    for parent, child in _edges(desk):
-        children.setdefault(parent, []).append(child)
-    found: list[bytes] = []
-    waiting = list(children.get(digest, []))
-    while waiting:
-        child = waiting.pop(0)
-        if child not in found and child != digest:
-            found.append(child)
-            waiting.extend(children.get(child, []))
-    return found
-
-
-def _edges(desk: Desk) -> Iterator[tuple[bytes, bytes]]:
+def _links(desk: Desk) -> Iterator[tuple[bytes, bytes]]:
+    """From a parent to what was made of it: by the registry, the runs' rounds and the frozen parts that specs name."""
     for entry in desk.history.artifacts.values():
         for parent in entry.parents:
             yield parent, entry.artifact.digest
     for run in desk.history.runs.values():
+        specs = {digest_of(spec.cid): spec.cid for spec in run.specs}
+        parts = desk.reader.read_all(specs.values(), parse_parts)
         for round_entry in run.rounds.values():
-            child = digest_of(round_entry.commit.checkpoint_cid)
-            yield round_entry.commit.dataset_digest, child
-            yield round_entry.commit.parent_digest, child
+            commit = round_entry.commit
+            child = digest_of(commit.checkpoint_cid)
+            yield commit.dataset_digest, child
+            yield commit.parent_digest, child
+            for part in parts.get(specs[commit.spec_digest], []):
+                yield part, child
+
+
+def parse_parts(data: bytes) -> list[bytes]:
+    """Digests of the frozen parts that a spec names. Raises ValueError when `data` is no spec."""
+    spec = json.loads(data)
+    if not isinstance(spec, dict):
+        raise ValueError(f"expected a spec (a JSON object), got {data[:40]!r}")
+    return frozen_parts(spec)
 
 
 def _now(desk: Desk) -> int:

@@ -13,7 +13,7 @@ from node.descent import descendants
 from node.records import Artifact, Cid
 from node.registering import register_release
 from node.signed_requests import Supersession, Withdrawal
-from node.wiring import open_ledger
+from node.wiring import COORDINATOR, open_ledger, open_store
 
 artifact_app = typer.Typer(help="Registered artifacts: datasets, checkpoints, releases, videos.", no_args_is_help=True)
 CidArgument = Annotated[str, typer.Argument(metavar="CID", help="The artifact.")]
@@ -55,7 +55,8 @@ def artifact_ls(home: HomeOption = None, as_json: JsonOption = False) -> None:
 @verb
 def artifact_descendants(cid: CidArgument, home: HomeOption = None, as_json: JsonOption = False) -> None:
     """Everything that was made from an artifact, by the registry's parents and the runs' rounds."""
-    ledger = open_ledger(find_home(home))
+    opened = find_home(home)
+    ledger, store = open_ledger(opened), open_store(opened, COORDINATOR)
     rows = [
         {
             "what": found.what,
@@ -63,7 +64,7 @@ def artifact_descendants(cid: CidArgument, home: HomeOption = None, as_json: Jso
             "state": state_words(found.artifact) if found.artifact else "not registered",
             "made from": f"0x{found.parent.hex()}" if as_json else short(f"0x{found.parent.hex()}"),
         }
-        for found in descendants(ledger, cids.digest(Cid(cid)))
+        for found in descendants(ledger, store, cids.digest(Cid(cid)))
     ]
     Out(as_json=as_json).table(f"made from {short(cid)}", rows)
 

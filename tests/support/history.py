@@ -171,16 +171,15 @@ class History:
         manifest = DatasetManifest(
             name="worlds", licence="CC0-1.0", attribution="made here", clip_shape=(8, 32, 32), shards=shards
         )
-        registration = Registration(
-            account=self.people["alice"].address,
-            kind=ArtifactKind.DATASET,
-            cid=self.store.put(manifest.to_bytes()),
-            licence="CC0-1.0",
-            deadline=self.deadline,
-        )
-        signature = sign(self.people["alice"], self.ledger.domain("ArtifactRegistry"), registration)
-        self.dataset_digest = self.ledger.register_artifact(registration, signature)
+        self.dataset_digest = self.register("alice", ArtifactKind.DATASET, self.store.put(manifest.to_bytes()))
         return self.dataset_digest
+
+    def register(self, name: str, kind: ArtifactKind, cid: Cid) -> bytes:
+        """A member registers an artifact; returns its digest."""
+        account = self.people[name].address
+        registration = Registration(account=account, kind=kind, cid=cid, licence="CC0-1.0", deadline=self.deadline)
+        signature = sign(self.people[name], self.ledger.domain("ArtifactRegistry"), registration)
+        return self.ledger.register_artifact(registration, signature)
 
     def create_run(self) -> int:
         """The operator opens a run and funds it."""
