@@ -16,7 +16,7 @@ from api.downloads import Downloads
 from api.errors import Unavailable
 from api.index.follower import Follower, View
 from api.relay import Relay
-from api.schemas import Page
+from api.schemas.page import Page
 from node.ports import Ledger
 
 MAX_UINT32 = 2**32 - 1

@@ -9,7 +9,9 @@ from typing import TypedDict, TypeVar
 from api.content import Reader
 from api.index.entries import FailureEntry, RoundEntry, RunEntry
 from api.index.follower import Outage, View
-from api.schemas import AsOf, LossPoint, MissingContent, RoundRow, RunRow, Who
+from api.schemas.page import AsOf, MissingContent, Who
+from api.schemas.rounds import RoundRow
+from api.schemas.runs import LossPoint, RunRow
 from node.records import Cid, ContributionLeaf
 from node.round_record import RoundRecord, tree_from_bytes
 

@@ -12,7 +12,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from api.desk import NotFound
-from api.schemas import Problem
+from api.schemas.answers import Problem
 from node.errors import (
     ContentCorrupt,
     ContentUnavailable,

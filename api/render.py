@@ -13,7 +13,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
 from api.desk import duration
-from api.schemas import LossPoint
+from api.schemas.runs import LossPoint
 from node.cid import digest
 from node.records import Cid
 

@@ -7,7 +7,7 @@ from fastapi.responses import HTMLResponse
 from starlette.responses import Response
 
 from api.deps import DeskDep, Digest, HtmlDep, PageNumber
-from api.schemas import ArtifactPage, ArtifactsPage
+from api.schemas.artifacts import ArtifactPage, ArtifactsPage
 from api.views.artifacts import artifact_page, artifacts_page
 
 router = APIRouter(tags=["artifacts"])

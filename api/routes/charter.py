@@ -7,7 +7,7 @@ from fastapi.responses import HTMLResponse
 from starlette.responses import Response
 
 from api.deps import DeskDep, HtmlDep
-from api.schemas import CharterPage
+from api.schemas.charter import CharterPage
 from api.views.charter import charter_page
 
 router = APIRouter(tags=["charter"])

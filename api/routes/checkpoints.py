@@ -7,7 +7,7 @@ from fastapi.responses import HTMLResponse
 from starlette.responses import Response
 
 from api.deps import DeskDep, HtmlDep, PageNumber, RunId
-from api.schemas import CheckpointsPage
+from api.schemas.checkpoints import CheckpointsPage
 from api.views.checkpoints import checkpoints_page
 
 router = APIRouter(tags=["checkpoints"])

@@ -9,7 +9,7 @@ from fastapi.responses import HTMLResponse
 from starlette.responses import Response
 
 from api.deps import MAX_UINT32, DeskDep, HtmlDep, PageNumber, RunId
-from api.schemas import ContributionsPage
+from api.schemas.contributions import ContributionsPage
 from api.views.contributions import contributions_page
 
 router = APIRouter(tags=["contributions"])

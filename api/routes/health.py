@@ -8,7 +8,7 @@ from fastapi import APIRouter, Response
 
 from api.deps import DeskDep, Services, ServicesDep, token
 from api.desk import STALE_AFTER_SECONDS, duration
-from api.schemas import Head, Health
+from api.schemas.answers import Head, Health
 
 router = APIRouter(tags=["health"])
 

@@ -7,7 +7,7 @@ from fastapi.responses import HTMLResponse
 from starlette.responses import Response
 
 from api.deps import CaseId, DeskDep, HtmlDep, PageNumber
-from api.schemas import IncidentPage, IncidentsPage
+from api.schemas.incidents import IncidentPage, IncidentsPage
 from api.views.incidents import incident_page, incidents_page
 
 router = APIRouter(tags=["incidents"])

@@ -7,7 +7,7 @@ from fastapi.responses import HTMLResponse
 from starlette.responses import Response
 
 from api.deps import DeskDep, HtmlDep, PageNumber
-from api.schemas import MembersPage
+from api.schemas.members import MembersPage
 from api.views.members import members_page
 
 router = APIRouter(tags=["members"])

@@ -7,7 +7,7 @@ from fastapi.responses import HTMLResponse
 from starlette.responses import Response
 
 from api.deps import DeskDep, HtmlDep
-from api.schemas import OverviewPage
+from api.schemas.overview import OverviewPage
 from api.views.overview import overview
 
 router = APIRouter(tags=["overview"])

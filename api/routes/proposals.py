@@ -7,7 +7,7 @@ from fastapi.responses import HTMLResponse
 from starlette.responses import Response
 
 from api.deps import DeskDep, HtmlDep, PageNumber, ProposalId, ServicesDep
-from api.schemas import ProposalPage, ProposalsPage
+from api.schemas.proposals import ProposalPage, ProposalsPage
 from api.views.proposals import proposal_page, proposals_page
 
 router = APIRouter(tags=["proposals"])

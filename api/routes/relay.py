@@ -12,7 +12,7 @@ from api.deps import CaseId, ProposalId, ServicesDep
 from api.errors import Refused
 from api.relay import Relay
 from api.requests import parse_request
-from api.schemas import Accepted
+from api.schemas.answers import Accepted
 from node.cid import parse
 from node.records import (
     Action,

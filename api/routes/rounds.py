@@ -7,7 +7,7 @@ from fastapi.responses import HTMLResponse
 from starlette.responses import Response
 
 from api.deps import DeskDep, HtmlDep, PageNumber, RoundNumber, RunId
-from api.schemas import RoundPage, RoundsPage
+from api.schemas.rounds import RoundPage, RoundsPage
 from api.views.rounds import round_page, rounds_page
 
 router = APIRouter(tags=["rounds"])

@@ -7,7 +7,7 @@ from fastapi.responses import HTMLResponse
 from starlette.responses import Response
 
 from api.deps import DeskDep, HtmlDep, RunId
-from api.schemas import RunPage, RunsPage
+from api.schemas.runs import RunPage, RunsPage
 from api.views.runs import run_page, runs_page
 
 router = APIRouter(tags=["runs"])

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from api.desk import Desk, NotFound, paged
 from api.index.entries import ArtifactEntry
-from api.schemas import AccessRow, ArtifactPage, ArtifactRow, ArtifactsPage, KinRow
+from api.schemas.artifacts import AccessRow, ArtifactPage, ArtifactRow, ArtifactsPage, KinRow
 from node.cid import digest as digest_of
 from node.descent import frozen_parts, reachable
 from node.records import AccessEntry, ArtifactState

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 
 from api.desk import Desk, NotFound
-from api.schemas import ArticleRow, CharterPage
+from api.schemas.charter import ArticleRow, CharterPage
 from node.charter_text import article_titles
 from node.governance import article_of
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from api.desk import Desk, paged
-from api.schemas import CheckpointRow, CheckpointsPage
+from api.schemas.checkpoints import CheckpointRow, CheckpointsPage
 
 
 def checkpoints_page(desk: Desk, run_id: int, page: int) -> CheckpointsPage:

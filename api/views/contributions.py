@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from api.desk import Desk, NotFound, paged
 from api.index.entries import RunEntry
-from api.schemas import ContributionRow, ContributionsPage
+from api.schemas.contributions import ContributionRow, ContributionsPage
 from node.records import ContributionLeaf
 
 NO_UPDATE = bytes(32)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from api.desk import Desk, NotFound, paged
-from api.schemas import ContainmentRow, IncidentPage, IncidentRow, IncidentsPage, Who
+from api.schemas.incidents import ContainmentRow, IncidentPage, IncidentRow, IncidentsPage
+from api.schemas.page import Who
 from node.incidents import SEVERITIES, Case
 
 

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Mapping
 
 from api.desk import Desk, paged
-from api.schemas import MemberRow, MembersPage
+from api.schemas.members import MemberRow, MembersPage
 from node.records import Member, MeritLeaf, Role
 from node.round_record import merit_tree_from_bytes
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from api.desk import Desk
 from api.index.entries import RunEntry
-from api.schemas import ContributionRow, OverviewPage
+from api.schemas.contributions import ContributionRow
+from api.schemas.overview import OverviewPage
 from api.views.contributions import by_reward
 from api.views.proposals import proposal_rows
 from node.records import ProposalState

@@ -7,7 +7,7 @@ from typing import Any
 
 from api.desk import Desk, NotFound, paged
 from api.index.entries import ProposalEntry, RunEntry, SpecVersion
-from api.schemas import Change, Effect, ProposalPage, ProposalRow, ProposalsPage, SpecDiff, VoteRow
+from api.schemas.proposals import Change, Effect, ProposalPage, ProposalRow, ProposalsPage, SpecDiff, VoteRow
 from api.views.runs import parse_spec
 from node.cid import from_bytes, parse
 from node.deploy_plan import ROLES

@@ -6,16 +6,7 @@ from collections.abc import Iterable
 
 from api.desk import Desk, NotFound, paged
 from api.index.entries import FailureEntry, RoundEntry, RunEntry
-from api.schemas import (
-    ReceiptRow,
-    RecordView,
-    RefusalRow,
-    RoundPage,
-    RoundsPage,
-    ScoreRow,
-    SheetRow,
-    Timing,
-)
+from api.schemas.rounds import ReceiptRow, RecordView, RefusalRow, RoundPage, RoundsPage, ScoreRow, SheetRow, Timing
 from node.round_record import RoundRecord, ScoreSheet
 
 PARTS = (

@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from api.desk import Desk
-from api.schemas import RunPage, RunsPage, SpecLine, SpecRow
+from api.schemas.runs import RunPage, RunsPage, SpecLine, SpecRow
 from node.records import canonical_json
 
 
