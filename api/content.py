@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 
 from node.errors import ContentCorrupt, ContentUnavailable, DaemonUnavailable
 from node.ports import ContentStore
-from node.records import Cid
+from node.records.content import Cid
 
 T = TypeVar("T")
 Parse = Callable[[bytes], T]

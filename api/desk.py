@@ -12,7 +12,8 @@ from api.index.follower import Outage, View
 from api.schemas.page import AsOf, MissingContent, Who
 from api.schemas.rounds import RoundRow
 from api.schemas.runs import LossPoint, RunRow
-from node.records import Cid, ContributionLeaf
+from node.records.content import Cid
+from node.records.rounds import ContributionLeaf
 from node.round_record import RoundRecord, tree_from_bytes
 
 T = TypeVar("T")

@@ -11,7 +11,7 @@ from starlette.types import Receive, Scope, Send
 from api.content import Library
 from api.errors import Refused, Unavailable
 from node.errors import DaemonUnavailable
-from node.records import Cid
+from node.records.content import Cid
 
 
 class Downloads:

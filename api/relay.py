@@ -17,17 +17,11 @@ from api.errors import Refused
 from node import typed_data
 from node.errors import LedgerRefused, NoRewards
 from node.ports import Ledger
-from node.records import (
-    Action,
-    Address,
-    Ballot,
-    ContributionLeaf,
-    JoinRequest,
-    ProposalState,
-    ProposalStatement,
-    Registration,
-    Sponsor,
-)
+from node.records.artifacts import Registration
+from node.records.chain import Address
+from node.records.members import JoinRequest
+from node.records.proposals import Action, Ballot, ProposalState, ProposalStatement, Sponsor
+from node.records.rounds import ContributionLeaf
 from node.signed_requests import MemberRequest, route_of, signer_of
 from node.typed_data import Signable
 

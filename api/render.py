@@ -15,7 +15,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoes
 from api.desk import duration
 from api.schemas.runs import LossPoint
 from node.cid import digest
-from node.records import Cid
+from node.records.content import Cid
 
 HERE = Path(__file__).parent
 TOKEN = "TWR"

@@ -10,7 +10,7 @@ from eth_utils.address import is_checksum_address
 
 from api.errors import Refused
 from node.cid import parse
-from node.records import Address
+from node.records.chain import Address
 from node.signed_requests import REQUESTS, MemberRequest
 
 _MAX_TEXT = 2_000

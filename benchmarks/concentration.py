@@ -24,7 +24,8 @@ from pathlib import Path
 
 from federation.merit import MERIT_DECAY_BPS, MERIT_PER_ROUND, EpochPast, bounded_weights, ramped_weight
 from node.deployment import DeploySettings
-from node.records import Address, MeritBounds
+from node.records.chain import Address
+from node.records.merit import MeritBounds
 
 NUM_MEMBERS, NUM_SHORT, NUM_EPOCHS, ROUNDS_A_EPOCH = 1_000, 200, 24, 4
 TOKEN_SIGMA, WORK_SIGMA = 2.5, 1.0

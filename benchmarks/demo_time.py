@@ -79,7 +79,7 @@ def measure_short(folder: Path) -> Measured:
     from federation.runs import create_run, train
     from node.cli import open_desk
     from node.config import Home
-    from node.records import ArtifactKind
+    from node.records.artifacts import ArtifactKind
 
     home, parts, clock = Home(folder / "home"), dict[str, float](), [time.monotonic()]
 

@@ -15,7 +15,7 @@ from node.artifacts import artifact
 from node.chain_rpc import LATEST, Rpc
 from node.chain_sender import Sender
 from node.identity import Identity
-from node.records import Address
+from node.records.chain import Address
 from tests.support.anvil import running_anvil
 
 NUM_RICH = 16

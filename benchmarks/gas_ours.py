@@ -17,24 +17,13 @@ from node.deployment import PROFILES, Deployment, DeploySettings
 from node.governance import ballot_params, describe
 from node.identity import Identity
 from node.merkle import Tree, contribution_leaf_hash, merit_leaf_hash
-from node.records import (
-    Address,
-    ArtifactKind,
-    Ballot,
-    ContributionLeaf,
-    EpochCommit,
-    JoinRequest,
-    MeritLeaf,
-    ProposalStatement,
-    Registration,
-    Role,
-    RoundCommit,
-    RunParams,
-    SpecParams,
-    Sponsor,
-    Support,
-    Voucher,
-)
+from node.records.artifacts import ArtifactKind, Registration
+from node.records.chain import Address
+from node.records.members import JoinRequest, Role, Voucher
+from node.records.merit import EpochCommit, MeritLeaf
+from node.records.proposals import Ballot, ProposalStatement, Sponsor, Support
+from node.records.rounds import ContributionLeaf, RoundCommit
+from node.records.runs import RunParams, SpecParams
 from node.typed_data import sign
 
 CLIENTS = (2, 100, 10_000)

@@ -18,7 +18,7 @@ from gas_chain import Chain
 from contracts.scripts.export import SETTINGS, SOLC_VERSION
 from node.identity import Identity
 from node.merkle import Tree
-from node.records import Address
+from node.records.chain import Address
 
 ROOT = Path(__file__).resolve().parents[1]
 SOURCE = "benchmarks/peers/Peers.sol"

@@ -18,18 +18,12 @@ from model.checkpoint import read
 from node import cid as cids
 from node.errors import ConfigError, LedgerRefused
 from node.ports import ContentStore, Ledger
-from node.records import (
-    Address,
-    ContributionLeaf,
-    DatasetManifest,
-    Event,
-    Member,
-    MeritBounds,
-    RoundCommit,
-    RoundState,
-    RoundStatus,
-    RunState,
-)
+from node.records.chain import Address, Event
+from node.records.datasets import DatasetManifest
+from node.records.members import Member
+from node.records.merit import MeritBounds
+from node.records.rounds import ContributionLeaf, RoundCommit, RoundState, RoundStatus
+from node.records.runs import RunState
 from node.round_record import RoundRecord, merit_tree_to_bytes
 from node.run_history import RunHistory
 

@@ -8,7 +8,7 @@ from federation.runs import require_run
 from node.cid import parse
 from node.config import Home
 from node.errors import ConfigError
-from node.records import Cid
+from node.records.content import Cid
 from node.wiring import COORDINATOR, open_ledger, open_store
 
 

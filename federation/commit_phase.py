@@ -18,7 +18,9 @@ from federation.outcome import Outcome, RoundInputs, TooFewUpdates, outcome, rou
 from federation.scoring_phase import Scored
 from node.errors import LedgerRefused, SignatureInvalid
 from node.proofs import contribution_tree
-from node.records import Address, Cid, Member, Role
+from node.records.chain import Address
+from node.records.content import Cid
+from node.records.members import Member, Role
 from node.round_record import Refusal, RoundRecord, SignedReceipt, to_json, tree_to_bytes
 from node.typed_data import signer
 

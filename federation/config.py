@@ -18,7 +18,8 @@ from federation.outer import OUTER_RULES
 from model.job import parse_tasks
 from model.training.lora_file import LoraConfig
 from node.errors import ConfigError
-from node.records import SpecParams, canonical_json
+from node.records.content import canonical_json
+from node.records.runs import SpecParams
 
 VERSION = 1
 BPS = 10_000

@@ -18,7 +18,10 @@ from federation.payload import Payload, payload_of
 from model.checkpoint import Checkpoint, Tensors, read
 from node.errors import TenWingsError
 from node.ports import ContentStore, Ledger
-from node.records import Address, Cid, Member, Role, RunState
+from node.records.chain import Address
+from node.records.content import Cid
+from node.records.members import Member, Role
+from node.records.runs import RunState
 from node.round_record import Refusal
 
 Progress = Callable[[str, Mapping[str, Any]], None]

@@ -12,7 +12,8 @@ from model.data.shards import pack
 from model.job import DEMO_SHAPE, VideoShape
 from node.errors import ConfigError
 from node.ports import ContentStore
-from node.records import Cid, DatasetManifest, ShardEntry
+from node.records.content import Cid
+from node.records.datasets import DatasetManifest, ShardEntry
 from node.sealed import Sealer
 
 LICENCE = "CC-BY-3.0"

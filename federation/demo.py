@@ -31,7 +31,9 @@ from node.config import Home
 from node.console import Out, loss, short, tokens
 from node.errors import SignatureInvalid
 from node.local_ports import Ports
-from node.records import ArtifactKind, ProposalState, RoundStatus, Support
+from node.records.artifacts import ArtifactKind
+from node.records.proposals import ProposalState, Support
+from node.records.rounds import RoundStatus
 from node.round_record import RoundRecord
 from node.wiring import COORDINATOR, open_ledger, open_store
 

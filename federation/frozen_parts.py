@@ -17,7 +17,7 @@ from model.presets import preset
 from node.cid import parse
 from node.errors import ConfigError
 from node.ports import ContentStore
-from node.records import Cid
+from node.records.content import Cid
 
 
 def fetch_parts(store: ContentStore, spec: ModelSpec) -> None:

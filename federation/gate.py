@@ -15,7 +15,9 @@ from numpy.typing import NDArray
 from federation.wire import WireError, decode
 from node import cid as cids
 from node.errors import SignatureInvalid
-from node.records import Address, Cid, Domain, Member, Role
+from node.records.chain import Address, Domain
+from node.records.content import Cid
+from node.records.members import Member, Role
 from node.round_record import Refusal, ScoreSheet, SignedReceipt, SignedSheet, signed_receipt_from_json
 from node.typed_data import check
 

@@ -11,7 +11,8 @@ from model.data.folder import ClipReader, DatasetFolder, shape_name
 from model.data.shards import pack
 from node.errors import ConfigError
 from node.ports import ContentStore
-from node.records import Cid, DatasetManifest, ShardEntry
+from node.records.content import Cid
+from node.records.datasets import DatasetManifest, ShardEntry
 from node.sealed import Sealer
 
 SPLITS = ("train", "score", "heldout")

@@ -17,7 +17,7 @@ from node.identity import node_key_digest
 from node.join_requests import SignedJoinRequest
 from node.local_ports import Ports
 from node.membership import MemberDesk
-from node.records import JoinRequest, Member, Role
+from node.records.members import JoinRequest, Member, Role
 from node.relay_client import RelayClient
 from node.typed_data import sign
 from node.wiring import COORDINATOR, open_identity, open_ledger, open_store

@@ -14,7 +14,9 @@ from math import isqrt
 from typing import TypeVar
 
 from federation.config import BPS, RewardSpec
-from node.records import Address, ContributionLeaf, MeritBounds, MeritLeaf
+from node.records.chain import Address
+from node.records.merit import MeritBounds, MeritLeaf
+from node.records.rounds import ContributionLeaf
 
 K = TypeVar("K", bound=Hashable)
 

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 from flwr.app import ConfigRecord, RecordDict
 
-from node.records import Cid
+from node.records.content import Cid
 
 _KEY = "json"
 MAX_MESSAGE_BYTES = 4_000_000

@@ -25,7 +25,7 @@ from node.errors import ConfigError
 from node.identity import Identity, create_keystore, create_node_key, create_password_file
 from node.local_ports import Ports
 from node.manifest import Manifest
-from node.records import Address
+from node.records.chain import Address
 from node.services import anvil_service, api_service, sidecar_service
 from node.stack import Ready, Service, free_port, group_status, start_group, stop_all, write_atomically
 from node.wiring import COORDINATOR, IPFS_API_VARIABLE, open_identity, open_store

@@ -18,7 +18,8 @@ from federation.merit import reward_shares
 from federation.outer import outer_rule
 from federation.scoring import agreement_bps, is_harmful, median_scores
 from model.checkpoint import Checkpoint, from_numpy
-from node.records import Address, ContributionLeaf, Receipt
+from node.records.chain import Address
+from node.records.rounds import ContributionLeaf, Receipt
 from node.round_record import ScoreSheet, UpdateScore
 
 Tensors = dict[str, NDArray[np.float32]]

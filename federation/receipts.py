@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from node import cid as cids
 from node.identity import Identity
-from node.records import Cid, Domain, Receipt, SheetStatement
+from node.records.chain import Domain
+from node.records.content import Cid
+from node.records.rounds import Receipt, SheetStatement
 from node.round_record import ScoreSheet, SignedReceipt, SignedSheet
 from node.typed_data import check, sign
 

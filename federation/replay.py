@@ -22,7 +22,11 @@ from node import cid as cids
 from node.errors import ConfigError, ContentCorrupt, ContentUnavailable, SignatureInvalid
 from node.ports import Ledger
 from node.proofs import contribution_tree, merit_tree
-from node.records import Address, Cid, ContributionLeaf, EpochCommit, MeritLeaf, Role, RoundCommit, RoundStatus
+from node.records.chain import Address
+from node.records.content import Cid
+from node.records.members import Role
+from node.records.merit import EpochCommit, MeritLeaf
+from node.records.rounds import ContributionLeaf, RoundCommit, RoundStatus
 from node.round_record import RoundRecord, ScoreSheet, merit_tree_to_bytes, tree_from_bytes, tree_to_bytes
 
 Fetch = Callable[[Cid], bytes]

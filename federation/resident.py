@@ -35,7 +35,12 @@ from node import cid as cids
 from node.errors import ConfigError
 from node.identity import Identity
 from node.ports import ContentStore, Ledger
-from node.records import Address, Artifact, Cid, DatasetManifest, Receipt, RoundStatus, RunState, ShardEntry, shards_of
+from node.records.artifacts import Artifact
+from node.records.chain import Address
+from node.records.content import Cid
+from node.records.datasets import DatasetManifest, ShardEntry, shards_of
+from node.records.rounds import Receipt, RoundStatus
+from node.records.runs import RunState
 from node.round_record import ScoreSheet, SignedReceipt, to_json
 from node.sealed import KeyRing, is_sealed, unseal
 from node.typed_data import sign

@@ -19,7 +19,9 @@ from federation.messages import EpochTask
 from federation.scoring_phase import read_scores, score
 from federation.training_phase import admit, train
 from node.errors import LedgerRefused
-from node.records import EpochCommit, RunState, canonical_json
+from node.records.content import canonical_json
+from node.records.merit import EpochCommit
+from node.records.runs import RunState
 from node.round_record import RoundRecord, merit_tree_to_bytes, to_json
 from node.typed_data import signer
 

@@ -19,7 +19,9 @@ from node import cid as cids
 from node.config import Home
 from node.errors import ConfigError, DaemonUnavailable, LedgerRefused
 from node.ports import ContentStore, Ledger
-from node.records import Cid, DatasetManifest, RunParams, RunState
+from node.records.content import Cid
+from node.records.datasets import DatasetManifest
+from node.records.runs import RunParams, RunState
 from node.wiring import COORDINATOR, open_identity, open_ledger, open_store
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -14,7 +14,7 @@ import math
 import statistics
 from collections.abc import Iterable, Mapping, Sequence
 
-from node.records import Address
+from node.records.chain import Address
 from node.round_record import ScoreSheet, SignedReceipt, UpdateScore
 
 MICRO = 1_000_000

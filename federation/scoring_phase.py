@@ -15,7 +15,8 @@ from federation.messages import ScoreTask
 from federation.receipts import check_sheet
 from federation.scoring import scoring_seed
 from node.errors import ContentCorrupt, ContentUnavailable, SignatureInvalid
-from node.records import Address, Block, Role
+from node.records.chain import Address, Block
+from node.records.members import Role
 from node.round_record import (
     Refusal,
     ScoreSheet,

@@ -33,7 +33,8 @@ from node.forms import Plan, plan
 from node.incidents import Case, IncidentKind, Target
 from node.membership import MemberDesk
 from node.ports import Ledger
-from node.records import Cid, ProposalState, Support, canonical_json
+from node.records.content import Cid, canonical_json
+from node.records.proposals import ProposalState, Support
 from node.registering import register_release, register_video
 from node.round_record import RoundRecord
 from node.sealed import Sealer, new_content_key

@@ -14,7 +14,11 @@ from federation.gate import Refused, check_member, check_receipt, outside_norm, 
 from federation.messages import TrainTask
 from node.data_access import readers
 from node.errors import ContentCorrupt, ContentUnavailable
-from node.records import Address, Artifact, Cid, DatasetManifest, Member, Role, shards_of
+from node.records.artifacts import Artifact
+from node.records.chain import Address
+from node.records.content import Cid
+from node.records.datasets import DatasetManifest, shards_of
+from node.records.members import Member, Role
 from node.round_record import Refusal, SignedReceipt, refusal_from_json, to_json
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
-from node.records import Access, AccessEntry, Address, Event
+from node.records.artifacts import Access, AccessEntry
+from node.records.chain import Address, Event
 
 ACCESS_EVENTS = ("AccessRequested", "AccessGranted", "AccessRevoked")
 

@@ -11,7 +11,7 @@ from typing import Any
 from eth_utils.crypto import keccak
 
 from node.errors import PrerequisiteError
-from node.records import canonical_json
+from node.records.content import canonical_json
 
 ARTIFACT_FOLDER = Path(__file__).resolve().parent.parent / "contracts" / "artifacts"
 

@@ -45,40 +45,24 @@ from node.deployment import DOMAIN_NAMES, Deployment
 from node.errors import ConfigError, LedgerError, LedgerRefused, NoRewards
 from node.identity import Identity
 from node.incidents import Bond, Case, Target, cases_of
-from node.records import (
-    AccessEntry,
+from node.records.artifacts import AccessEntry, Artifact, ArtifactState, Registration
+from node.records.chain import Address, Block, Domain, Event
+from node.records.content import Cid
+from node.records.governance import CharterState, GovernorRules, GuardianState
+from node.records.members import JoinRequest, Member, Recovery
+from node.records.merit import EpochCommit, MeritBounds
+from node.records.proposals import (
     Action,
-    Address,
-    Artifact,
-    ArtifactState,
     Ballot,
-    Block,
-    CharterState,
-    Cid,
-    ContributionLeaf,
-    Domain,
-    EpochCommit,
-    Event,
-    GovernorRules,
-    GuardianState,
     Hurdles,
-    JoinRequest,
-    Member,
-    MeritBounds,
-    ParamBounds,
     Proposal,
     ProposalKind,
     ProposalState,
     ProposalStatement,
-    Recovery,
-    Registration,
-    RoundCommit,
-    RoundState,
-    RunParams,
-    RunState,
-    SpecParams,
     Sponsor,
 )
+from node.records.rounds import ContributionLeaf, RoundCommit, RoundState
+from node.records.runs import ParamBounds, RunParams, RunState, SpecParams
 from node.run_history import RunHistory
 from node.signed_requests import MemberRequest, route_of
 

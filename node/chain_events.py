@@ -16,7 +16,7 @@ from node.abi_codec import decode_log
 from node.chain_rpc import LATEST, Rpc, RpcError, to_bytes
 from node.deployment import Deployment
 from node.errors import LedgerError
-from node.records import Block, Event
+from node.records.chain import Block, Event
 
 _BLOCKS_PER_REQUEST = 2_000
 

@@ -10,30 +10,14 @@ from node import cid as cids
 from node import governance
 from node.abi_codec import camel_case, snake_case
 from node.chain_events import EventLog
-from node.records import (
-    Action,
-    Address,
-    Artifact,
-    ArtifactKind,
-    ArtifactState,
-    Ballot,
-    CharterState,
-    ContributionLeaf,
-    EpochCommit,
-    Event,
-    GuardianState,
-    JoinRequest,
-    Member,
-    ParamBounds,
-    Registration,
-    Role,
-    RoundCommit,
-    RoundData,
-    RoundState,
-    RunParams,
-    SpecParams,
-    Tally,
-)
+from node.records.artifacts import Artifact, ArtifactKind, ArtifactState, Registration
+from node.records.chain import Address, Event
+from node.records.governance import CharterState, GuardianState
+from node.records.members import JoinRequest, Member, Role
+from node.records.merit import EpochCommit
+from node.records.proposals import Action, Ballot, Tally
+from node.records.rounds import ContributionLeaf, RoundCommit, RoundData, RoundState
+from node.records.runs import ParamBounds, RunParams, SpecParams
 
 T = TypeVar("T")
 

@@ -15,7 +15,7 @@ import requests
 
 from node.abi_codec import decode_error
 from node.errors import DaemonUnavailable, LedgerError, LedgerRefused
-from node.records import Block
+from node.records.chain import Block
 
 with warnings.catch_warnings():  # web3 7 imports a part of websockets that warns of its end; we use no websockets
     warnings.filterwarnings("ignore", "websockets.legacy is deprecated", DeprecationWarning)

@@ -19,7 +19,7 @@ from eth_utils.crypto import keccak
 from node.chain_rpc import LATEST, PENDING, Rpc, RpcError, to_hex
 from node.errors import LedgerError, TenWingsError
 from node.identity import Identity
-from node.records import Address
+from node.records.chain import Address
 
 _SEND_ATTEMPTS = 8
 _RECEIPT_TIMEOUT_SECONDS = 120.0

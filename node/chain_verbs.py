@@ -20,7 +20,7 @@ from node.errors import ConfigError
 from node.identity import Identity, load_keystore, read_password
 from node.manifest import Manifest
 from node.manifest import verify as verify_manifest
-from node.records import Address
+from node.records.chain import Address
 from node.replacement import repointed
 from node.wiring import COORDINATOR, open_identity
 

@@ -8,7 +8,7 @@ from functools import cache
 from pathlib import Path
 
 from node import cid as cids
-from node.records import Cid
+from node.records.content import Cid
 
 CHARTER_FILE = Path(__file__).resolve().parent.parent / "docs" / "charter.md"
 

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from node.errors import ContentCorrupt
-from node.records import Cid
+from node.records.content import Cid
 
 CHUNK_BYTES = 1 << 20
 FAN_OUT = 174

@@ -21,7 +21,8 @@ from node.local_ports import Ports
 from node.membership import MemberDesk, claim_for_all
 from node.ports import Ledger
 from node.proofs import merit_proof
-from node.records import Hurdles, ProposalState, RoundStatus, Support
+from node.records.proposals import Hurdles, ProposalState, Support
+from node.records.rounds import RoundStatus
 from node.relay_client import RelayClient
 from node.stack import group_status, stop_all
 from node.wiring import COORDINATOR, open_identity, open_ledger, open_met_store, open_store

@@ -12,7 +12,10 @@ from node import cid as cids
 from node.errors import ConfigError
 from node.membership import MemberDesk
 from node.ports import Ledger
-from node.records import Access, AccessEntry, Address, Artifact, ArtifactKind, Cid, DatasetManifest, ShardEntry
+from node.records.artifacts import Access, AccessEntry, Artifact, ArtifactKind
+from node.records.chain import Address
+from node.records.content import Cid
+from node.records.datasets import DatasetManifest, ShardEntry
 from node.sealed import KeyRing, Sealer, is_sealed, new_content_key, seal, unseal, wrap
 from node.signed_requests import AccessGrant, AccessRequest, AccessRevocation, Supersession
 

@@ -21,7 +21,7 @@ from node.deploy_plan import ACTS_BY, ADMIN_ROLE, NOBODY, ROLES, grants, made_by
 from node.deployment import KINDS, Deployment, DeploySettings
 from node.errors import ConfigError, LedgerError
 from node.identity import Identity
-from node.records import Address
+from node.records.chain import Address
 
 CREATE_GAS, GAS_PER_CODE_BYTE, GAS_PER_DATA_BYTE = 53_000, 200, 16
 CALL_GAS = 80_000

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from eth_utils.crypto import keccak
 
 from node.deployment import DeploySettings
-from node.records import Address
+from node.records.chain import Address
 
 ADMIN_ROLE = bytes(32)
 NOBODY = Address("0x" + "0" * 40)

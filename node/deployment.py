@@ -11,7 +11,12 @@ from typing import Any
 
 from node.charter_text import default_charter
 from node.errors import ConfigError
-from node.records import Address, Cid, GovernorRules, MeritBounds, ParamBounds, ProposalKind, SpecParams
+from node.records.chain import Address
+from node.records.content import Cid
+from node.records.governance import GovernorRules
+from node.records.merit import MeritBounds
+from node.records.proposals import ProposalKind
+from node.records.runs import ParamBounds, SpecParams
 
 CONTRACTS = (
     "MemberRegistry",

@@ -14,7 +14,9 @@ from typing import Any
 
 from node import cid as cids
 from node.ports import ContentStore, Ledger
-from node.records import Artifact, Cid, RoundStatus
+from node.records.artifacts import Artifact
+from node.records.content import Cid
+from node.records.rounds import RoundStatus
 
 FROZEN_PARTS = ("codec", "text")
 """Settings of a spec's section `model` that may hold a CID."""

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from node.errors import ConfigError
 from node.identity import Identity
-from node.records import Action, Address, Domain, ProposalStatement, Sponsor
+from node.records.chain import Address, Domain
+from node.records.proposals import Action, ProposalStatement, Sponsor
 from node.typed_data import sign
 
 

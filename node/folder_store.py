@@ -19,7 +19,7 @@ from weakref import WeakValueDictionary
 
 from node import cid as cids
 from node.errors import ContentUnavailable, DaemonUnavailable
-from node.records import Cid
+from node.records.content import Cid
 
 
 class _LocalStore(ABC):

@@ -22,7 +22,10 @@ from node.errors import ConfigError
 from node.incidents import CaseStatus
 from node.join_requests import SignedJoinRequest
 from node.membership import MemberDesk
-from node.records import Action, Address, ParamBounds, ProposalKind, SpecParams, canonical_json
+from node.records.chain import Address
+from node.records.content import canonical_json
+from node.records.proposals import Action, ProposalKind
+from node.records.runs import ParamBounds, SpecParams
 from node.replacement import replacing_calls
 
 TRAIN_TOGETHER, MERIT_IS_EARNED, NO_ONE_RULES_ALONE, ALL_CAN_BE_CHECKED, RESPECT, SAFETY, A_COMMUNITY_THAT_LASTS = (

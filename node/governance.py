@@ -12,7 +12,12 @@ from eth_utils.crypto import keccak
 
 from node import cid as cids
 from node.abi_codec import decode_call, encode_call
-from node.records import Action, Address, Cid, GovernorRules, MeritLeaf, ProposalKind, SpecParams
+from node.records.chain import Address
+from node.records.content import Cid
+from node.records.governance import GovernorRules
+from node.records.merit import MeritLeaf
+from node.records.proposals import Action, ProposalKind
+from node.records.runs import SpecParams
 
 _SUFFIX = re.compile(r"\n#article=(\d{1,3})\n#proposer=(0x[0-9a-f]{40})\Z")
 _KIND_MASK = 3

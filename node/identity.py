@@ -23,7 +23,7 @@ from eth_utils.address import to_checksum_address
 from eth_utils.exceptions import ValidationError
 
 from node.errors import ConfigError
-from node.records import Address
+from node.records.chain import Address
 
 PASSWORD_VARIABLE = "TENWINGS_PASSWORD"  # the variable's name, not a password
 

@@ -8,7 +8,8 @@ from enum import IntEnum
 from typing import Any
 
 from node.cid import from_bytes
-from node.records import Address, Cid, Event
+from node.records.chain import Address, Event
+from node.records.content import Cid
 
 CONTRACT = "IncidentManager"
 

@@ -11,7 +11,7 @@ from typing import Any
 from node import cid as cids
 from node.errors import ContentCorrupt, ContentUnavailable, DaemonUnavailable
 from node.ipfs_rpc import KuboRpc, RpcFailure, RpcTimeout, is_loopback
-from node.records import Cid
+from node.records.content import Cid
 
 API_FILE = "api"
 """The sidecar writes its API's multiaddr into this file of its folder."""

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from node.errors import ConfigError
-from node.records import Address, JoinRequest, Role
+from node.records.chain import Address
+from node.records.members import JoinRequest, Role
 
 
 @dataclass(frozen=True, kw_only=True)

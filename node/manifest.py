@@ -22,7 +22,7 @@ from node.chain_rpc import LATEST, Rpc
 from node.deploy_plan import ROLES, WITH_ROLES, Grant, grants
 from node.deployment import Deployment
 from node.errors import ConfigError, DeploymentDiffers
-from node.records import Address
+from node.records.chain import Address
 
 Ask = Callable[[str, str], Any]
 """(contract, function without arguments) -> its answer."""

@@ -11,19 +11,11 @@ from node.errors import ConfigError, NoRewards
 from node.identity import Identity
 from node.ports import ContentStore, Ledger
 from node.proofs import claim_proof, claim_proofs, merit_proof
-from node.records import (
-    Action,
-    Address,
-    ArtifactKind,
-    Ballot,
-    Cid,
-    JoinRequest,
-    ProposalStatement,
-    Registration,
-    Role,
-    Support,
-    Voucher,
-)
+from node.records.artifacts import ArtifactKind, Registration
+from node.records.chain import Address
+from node.records.content import Cid
+from node.records.members import JoinRequest, Role, Voucher
+from node.records.proposals import Action, Ballot, ProposalStatement, Support
 from node.relay_client import RelayClient
 from node.signed_requests import MemberRequest, NodeKeyRotation, route_of
 from node.typed_data import sign

@@ -13,7 +13,9 @@ from eth_abi.abi import encode
 from eth_abi.exceptions import EncodingError
 from eth_utils.crypto import keccak
 
-from node.records import Address, ContributionLeaf, MeritLeaf
+from node.records.chain import Address
+from node.records.merit import MeritLeaf
+from node.records.rounds import ContributionLeaf
 
 CONTRIBUTION_TAG = keccak(text="TenWings contribution")
 MERIT_TAG = keccak(text="TenWings merit")

@@ -6,37 +6,15 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 from node.incidents import Bond, Case, Target
-from node.records import (
-    AccessEntry,
-    Action,
-    Address,
-    Artifact,
-    Ballot,
-    Block,
-    CharterState,
-    Cid,
-    ContributionLeaf,
-    Domain,
-    EpochCommit,
-    Event,
-    GovernorRules,
-    GuardianState,
-    JoinRequest,
-    Member,
-    MeritBounds,
-    ParamBounds,
-    Proposal,
-    ProposalKind,
-    ProposalStatement,
-    Recovery,
-    Registration,
-    RoundCommit,
-    RoundState,
-    RunParams,
-    RunState,
-    SpecParams,
-    Sponsor,
-)
+from node.records.artifacts import AccessEntry, Artifact, Registration
+from node.records.chain import Address, Block, Domain, Event
+from node.records.content import Cid
+from node.records.governance import CharterState, GovernorRules, GuardianState
+from node.records.members import JoinRequest, Member, Recovery
+from node.records.merit import EpochCommit, MeritBounds
+from node.records.proposals import Action, Ballot, Proposal, ProposalKind, ProposalStatement, Sponsor
+from node.records.rounds import ContributionLeaf, RoundCommit, RoundState
+from node.records.runs import ParamBounds, RunParams, RunState, SpecParams
 from node.signed_requests import MemberRequest
 
 

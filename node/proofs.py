@@ -7,7 +7,9 @@ from collections.abc import Iterable, Sequence
 from node.errors import ContentCorrupt
 from node.merkle import Tree, contribution_leaf_hash, merit_leaf_hash
 from node.ports import ContentStore, Ledger
-from node.records import Address, ContributionLeaf, Domain, EpochCommit, MeritLeaf, RoundState
+from node.records.chain import Address, Domain
+from node.records.merit import EpochCommit, MeritLeaf
+from node.records.rounds import ContributionLeaf, RoundState
 from node.round_record import RoundRecord, merit_tree_from_bytes, tree_from_bytes
 
 

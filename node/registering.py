@@ -6,7 +6,9 @@ from __future__ import annotations
 from node import cid as cids
 from node.errors import ConfigError
 from node.membership import MemberDesk
-from node.records import Artifact, ArtifactKind, Cid, RoundState, RoundStatus, canonical_json
+from node.records.artifacts import Artifact, ArtifactKind
+from node.records.content import Cid, canonical_json
+from node.records.rounds import RoundState, RoundStatus
 
 
 def register_checkpoint(desk: MemberDesk, run_id: int, cid: Cid) -> Artifact:

@@ -10,7 +10,10 @@ from typing import Any
 import requests
 
 from node.errors import ConfigError, DaemonUnavailable
-from node.records import Action, Ballot, ContributionLeaf, JoinRequest, ProposalStatement, Registration, Sponsor
+from node.records.artifacts import Registration
+from node.records.members import JoinRequest
+from node.records.proposals import Action, Ballot, ProposalStatement, Sponsor
+from node.records.rounds import ContributionLeaf
 from node.signed_requests import MemberRequest
 
 _TIMEOUT_SECONDS = 90.0

@@ -20,7 +20,7 @@ from node.deploy_plan import ACTS_BY, ROLES
 from node.deployment import Deployment
 from node.errors import DeploymentDiffers
 from node.ports import Ledger
-from node.records import Address
+from node.records.chain import Address
 
 Call = tuple[str, str, tuple[Any, ...]]
 """(contract, function, arguments)."""

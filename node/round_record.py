@@ -13,7 +13,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any, TypeVar
 
-from node.records import Address, Cid, ContributionLeaf, MeritLeaf, Receipt, canonical_json
+from node.records.chain import Address
+from node.records.content import Cid, canonical_json
+from node.records.merit import MeritLeaf
+from node.records.rounds import ContributionLeaf, Receipt
 
 T = TypeVar("T")
 VERSION = 1

@@ -12,7 +12,10 @@ from typing import Any
 
 from node import cid as cids
 from node.chain_records import round_commit_from, run_params_from, spec_params_from
-from node.records import Cid, Event, RoundState, RoundStatus, RunParams, RunState
+from node.records.chain import Event
+from node.records.content import Cid
+from node.records.rounds import RoundState, RoundStatus
+from node.records.runs import RunParams, RunState
 
 
 @dataclass(kw_only=True)

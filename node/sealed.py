@@ -17,7 +17,9 @@ from nacl.utils import random
 from node.errors import ConfigError
 from node.identity import write_secret
 from node.ports import Ledger
-from node.records import Access, Address, DatasetManifest
+from node.records.artifacts import Access
+from node.records.chain import Address
+from node.records.datasets import DatasetManifest
 
 ENCRYPTION = "xsalsa20-poly1305"
 """What a restricted dataset's manifest says."""

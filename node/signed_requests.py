@@ -10,7 +10,8 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from node import cid as cids
-from node.records import Address, Cid
+from node.records.chain import Address
+from node.records.content import Cid
 
 
 @dataclass(frozen=True, kw_only=True)

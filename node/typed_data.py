@@ -25,19 +25,12 @@ from node.cid import codecs, to_bytes
 from node.cid import digest as cid_digest
 from node.errors import SignatureInvalid
 from node.identity import Identity
-from node.records import (
-    Address,
-    Ballot,
-    Domain,
-    EpochCommit,
-    JoinRequest,
-    ProposalStatement,
-    Receipt,
-    Registration,
-    RoundCommit,
-    SheetStatement,
-    Voucher,
-)
+from node.records.artifacts import Registration
+from node.records.chain import Address, Domain
+from node.records.members import JoinRequest, Voucher
+from node.records.merit import EpochCommit
+from node.records.proposals import Ballot, ProposalStatement
+from node.records.rounds import Receipt, RoundCommit, SheetStatement
 from node.signed_requests import (
     AccessGrant,
     AccessRequest,

@@ -9,7 +9,8 @@ from typing import Any
 from api.index.entries import ArtifactEntry
 from node.access_log import ACCESS_EVENTS, take_access
 from node.cid import from_bytes
-from node.records import Artifact, ArtifactKind, ArtifactState, Event
+from node.records.artifacts import Artifact, ArtifactKind, ArtifactState
+from node.records.chain import Event
 
 
 class ArtifactFold:

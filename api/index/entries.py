@@ -6,18 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from node.incidents import Case
-from node.records import (
-    AccessEntry,
-    Address,
-    Artifact,
-    ArtifactState,
-    Cid,
-    EpochCommit,
-    Member,
-    RoundCommit,
-    RunParams,
-    RunState,
-)
+from node.records.artifacts import AccessEntry, Artifact, ArtifactState
+from node.records.chain import Address
+from node.records.content import Cid
+from node.records.members import Member
+from node.records.merit import EpochCommit
+from node.records.rounds import RoundCommit
+from node.records.runs import RunParams, RunState
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -16,7 +16,7 @@ from sqlalchemy.pool import StaticPool
 
 from api.index.tables import EVENT, MARK, ORIGIN, REORG
 from node.errors import ConfigError
-from node.records import Address, Block, Event
+from node.records.chain import Address, Block, Event
 
 NUM_MARKS = 1000
 """How many marks are kept: a reorg deeper than the oldest one is read again from the first block."""

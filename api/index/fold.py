@@ -21,7 +21,9 @@ from api.index.entries import (
 from node.chain_records import round_commit_from
 from node.cid import from_bytes
 from node.incidents import CONTRACT, Case, take_case
-from node.records import EpochCommit, Event, Member, Role
+from node.records.chain import Event
+from node.records.members import Member, Role
+from node.records.merit import EpochCommit
 from node.run_history import RunHistory
 
 

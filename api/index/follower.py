@@ -16,7 +16,8 @@ from api.index.event_log import EventLog, same_as_stored
 from api.index.fold import Fold
 from node.errors import DaemonUnavailable, LedgerError
 from node.ports import Ledger
-from node.records import Block, Proposal, ProposalState
+from node.records.chain import Block
+from node.records.proposals import Proposal, ProposalState
 
 LOG = logging.getLogger(__name__)
 

@@ -10,7 +10,7 @@ from api.desk import NotFound
 from api.views.proposals import specs_of_proposal
 from api.views.rounds import content_of_round
 from node.cid import parse
-from node.records import Cid
+from node.records.content import Cid
 
 router = APIRouter(tags=["content"])
 

@@ -14,20 +14,12 @@ from api.relay import Relay
 from api.requests import parse_request
 from api.schemas.answers import Accepted
 from node.cid import parse
-from node.records import (
-    Action,
-    Address,
-    ArtifactKind,
-    Ballot,
-    Cid,
-    ContributionLeaf,
-    JoinRequest,
-    ProposalStatement,
-    Registration,
-    Role,
-    Sponsor,
-    Support,
-)
+from node.records.artifacts import ArtifactKind, Registration
+from node.records.chain import Address
+from node.records.content import Cid
+from node.records.members import JoinRequest, Role
+from node.records.proposals import Action, Ballot, ProposalStatement, Sponsor, Support
+from node.records.rounds import ContributionLeaf
 
 router = APIRouter(prefix="/api/relay", tags=["relay"])
 

@@ -10,7 +10,7 @@ from api.index.entries import ArtifactEntry
 from api.schemas.artifacts import AccessRow, ArtifactPage, ArtifactRow, ArtifactsPage, KinRow
 from node.cid import digest as digest_of
 from node.descent import frozen_parts, reachable
-from node.records import AccessEntry, ArtifactState
+from node.records.artifacts import AccessEntry, ArtifactState
 
 
 def artifacts_page(desk: Desk, page: int) -> ArtifactsPage:

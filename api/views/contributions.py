@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from api.desk import Desk, NotFound, paged
 from api.index.entries import RunEntry
 from api.schemas.contributions import ContributionRow, ContributionsPage
-from node.records import ContributionLeaf
+from node.records.rounds import ContributionLeaf
 
 NO_UPDATE = bytes(32)
 

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 
 from api.desk import Desk, paged
 from api.schemas.members import MemberRow, MembersPage
-from node.records import Member, MeritLeaf, Role
+from node.records.members import Member, Role
+from node.records.merit import MeritLeaf
 from node.round_record import merit_tree_from_bytes
 
 

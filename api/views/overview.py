@@ -8,7 +8,7 @@ from api.schemas.contributions import ContributionRow
 from api.schemas.overview import OverviewPage
 from api.views.contributions import by_reward
 from api.views.proposals import proposal_rows
-from node.records import ProposalState
+from node.records.proposals import ProposalState
 
 NUM_TOP = 5
 OPEN_STATES = {state.name.lower() for state in (ProposalState.PENDING, ProposalState.ACTIVE)}

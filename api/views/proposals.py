@@ -13,7 +13,8 @@ from node.cid import from_bytes, parse
 from node.deploy_plan import ROLES
 from node.governance import article_of, words_of
 from node.ports import Ledger
-from node.records import Action, Cid, Proposal, ProposalKind, Support
+from node.records.content import Cid
+from node.records.proposals import Action, Proposal, ProposalKind, Support
 
 _ROLE_NAMES = {role: name for name, role in ROLES.items()}
 _TITLE_CHARACTERS = 100

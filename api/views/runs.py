@@ -7,7 +7,7 @@ from typing import Any
 
 from api.desk import Desk
 from api.schemas.runs import RunPage, RunsPage, SpecLine, SpecRow
-from node.records import canonical_json
+from node.records.content import canonical_json
 
 
 def runs_page(desk: Desk) -> RunsPage:

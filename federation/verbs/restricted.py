@@ -12,7 +12,8 @@ from node.console import HomeOption, JsonOption, Out, find_home, short, verb
 from node.data_access import grant_access, request_access, require_restricted, revoke_access
 from node.errors import ConfigError
 from node.ports import Ledger
-from node.records import Cid, Member
+from node.records.content import Cid
+from node.records.members import Member
 from node.wiring import open_ledger
 
 CidArgument = Annotated[str, typer.Argument(metavar="CID", help="The restricted dataset.")]

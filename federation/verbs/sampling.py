@@ -13,7 +13,7 @@ from node.cli import RunOption, open_desk
 from node.config import Home
 from node.console import HomeOption, JsonOption, Out, find_home, short, verb
 from node.errors import ConfigError
-from node.records import Cid
+from node.records.content import Cid
 from node.registering import register_video
 
 N = TypeVar("N", int, float)

@@ -12,7 +12,8 @@ from node.errors import LedgerRefused
 from node.local_ledger.data_access import DataAccess
 from node.local_ledger.registries import GOVERNANCE_ROLE, INCIDENT_ROLE, MemberRegistry
 from node.local_ledger.world import Nonces, Roles, Tx, World, require_signed
-from node.records import Address, Artifact, ArtifactKind, ArtifactState, Registration
+from node.records.artifacts import Artifact, ArtifactKind, ArtifactState, Registration
+from node.records.chain import Address
 from node.signed_requests import Supersession, Withdrawal
 
 _MAX_FREEZE_SECONDS = 30 * 86400

@@ -14,7 +14,9 @@ from node.local_ledger.houses import quorum_reached, succeeded
 from node.local_ledger.proposals import StoredProposal
 from node.local_ledger.registries import MemberRegistry
 from node.local_ledger.world import Tx
-from node.records import Address, Ballot, Hurdles, MeritLeaf, Support, Tally
+from node.records.chain import Address
+from node.records.merit import MeritLeaf
+from node.records.proposals import Ballot, Hurdles, Support, Tally
 
 _MAX_WEIGHT_BITS = 56
 _SIDES = {Support.FOR: "for", Support.AGAINST: "against", Support.ABSTAIN: "abstain"}

@@ -9,7 +9,7 @@ from node.errors import LedgerRefused
 from node.incidents import Bond
 from node.local_ledger.registries import MemberRegistry
 from node.local_ledger.world import Nonces, Tx, require_signed
-from node.records import Address, Domain
+from node.records.chain import Address, Domain
 from node.signed_requests import BondWithdrawal
 
 NAME = "IncidentManager"

@@ -6,7 +6,7 @@ from node import cid as cids
 from node.deployment import DeploySettings
 from node.errors import LedgerRefused
 from node.local_ledger.world import Tx, World
-from node.records import CharterState
+from node.records.governance import CharterState
 
 
 class Charter:

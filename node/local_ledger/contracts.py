@@ -20,7 +20,10 @@ from node.local_ledger.rules import struct_of
 from node.local_ledger.runs import TrainingRuns
 from node.local_ledger.vault import NOBODY, RewardToken, RewardVault
 from node.local_ledger.world import Tx, World
-from node.records import Address, GovernorRules, JoinRequest, MeritBounds, Role
+from node.records.chain import Address
+from node.records.governance import GovernorRules
+from node.records.members import JoinRequest, Role
+from node.records.merit import MeritBounds
 from node.signed_requests import (
     AccessGrant,
     AccessRequest,

@@ -6,7 +6,8 @@ from typing import Protocol
 
 from node.errors import LedgerRefused
 from node.local_ledger.world import Nonces, Tx, require_signed
-from node.records import Access, Address, Domain
+from node.records.artifacts import Access
+from node.records.chain import Address, Domain
 from node.signed_requests import AccessGrant, AccessRequest, AccessRevocation
 
 _NAME = "ArtifactRegistry"

@@ -13,7 +13,7 @@ from node.local_ledger.rules import struct_of
 from node.local_ledger.runs import TrainingRuns
 from node.local_ledger.world import Roles, Tx, World
 from node.merkle import merit_leaf_hash, verify
-from node.records import EpochCommit, MeritBounds, MeritLeaf
+from node.records.merit import EpochCommit, MeritBounds, MeritLeaf
 
 _BPS = 10_000
 _MAX_GROWTH_BPS = 100_000

@@ -23,16 +23,8 @@ from node.local_ledger.registries import MemberRegistry
 from node.local_ledger.rules import RulesInForce, struct_of
 from node.local_ledger.sponsors import require_described, require_sponsors
 from node.local_ledger.world import Tx, World, signed_by
-from node.records import (
-    Action,
-    Ballot,
-    GovernorRules,
-    Hurdles,
-    Proposal,
-    ProposalState,
-    ProposalStatement,
-    Sponsor,
-)
+from node.records.governance import GovernorRules
+from node.records.proposals import Action, Ballot, Hurdles, Proposal, ProposalState, ProposalStatement, Sponsor
 
 Executable = Callable[[Tx, Mapping[str, Any]], object]
 """What a contract's function does when the timelock calls it, with its arguments by name."""

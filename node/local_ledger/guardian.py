@@ -10,7 +10,8 @@ from node.local_ledger.governor import Governor
 from node.local_ledger.registries import GOVERNANCE_ROLE
 from node.local_ledger.runs import TrainingRuns
 from node.local_ledger.world import Roles, Tx, World
-from node.records import Address, GuardianState
+from node.records.chain import Address
+from node.records.governance import GuardianState
 
 NOBODY = Address("0x" + "0" * 40)
 _MAX_TERM_SECONDS = 366 * 86_400

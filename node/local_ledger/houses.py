@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from node.records import EpochCommit, GovernorRules, Hurdles, ProposalKind, Tally
+from node.records.governance import GovernorRules
+from node.records.merit import EpochCommit
+from node.records.proposals import Hurdles, ProposalKind, Tally
 
 _BPS = 10_000
 

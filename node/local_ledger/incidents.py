@@ -16,7 +16,7 @@ from node.local_ledger.artifacts import ArtifactRegistry
 from node.local_ledger.bonds import NAME, Bonds, Token
 from node.local_ledger.registries import GOVERNANCE_ROLE, MemberRegistry
 from node.local_ledger.world import Roles, Tx, World, require_signed
-from node.records import Cid
+from node.records.content import Cid
 from node.signed_requests import IncidentReport
 
 RESPONDER_ROLE = keccak(text="RESPONDER_ROLE")

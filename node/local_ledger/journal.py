@@ -12,9 +12,19 @@ from enum import IntEnum, IntFlag
 from pathlib import Path
 from typing import Any, get_type_hints
 
-from node import records, signed_requests
 from node.deployment import DeploySettings
 from node.errors import ConfigError
+from node.records import artifacts, chain, datasets, governance, members, merit, proposals, rounds, runs
+from node.records.chain import Address
+from node.signed_requests import REQUESTS
+
+_RECORDS: dict[str, type] = {
+    name: found
+    for module in (artifacts, chain, datasets, governance, members, merit, proposals, rounds, runs)
+    for name, found in vars(module).items()
+    if isinstance(found, type) and is_dataclass(found)
+}
+"""By name: what a write's arguments are made of."""
 
 
 @dataclass(frozen=True)
@@ -22,7 +32,7 @@ class Entry:
     """One write: when, by whom, which of the ledger's methods, with what."""
 
     at: int
-    sender: records.Address
+    sender: Address
     method: str
     args: tuple[Any, ...]
 
@@ -87,8 +97,7 @@ def _from_json(value: Any) -> Any:
         return value
     if "hex" in value:
         return bytes.fromhex(value["hex"])
-    name = value["record"]
-    cls = signed_requests.REQUESTS[name] if name in signed_requests.REQUESTS else getattr(records, name)
+    cls = (_RECORDS | REQUESTS)[value["record"]]
     types = get_type_hints(cls)
     return cls(**{name: _as(types[name], _from_json(value[name])) for name in types if name in value})
 

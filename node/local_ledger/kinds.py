@@ -11,7 +11,8 @@ from node.deployment import KINDS
 from node.errors import LedgerRefused
 from node.governance import proposal_id
 from node.local_ledger.world import Tx, World
-from node.records import Action, Address, ProposalKind
+from node.records.chain import Address
+from node.records.proposals import Action, ProposalKind
 
 _ALWAYS_CONSTITUTIONAL = ("TenWingsGovernor", "TimelockController", "Charter")
 _CONSTITUTIONAL_SELECTORS = frozenset(

@@ -18,38 +18,15 @@ from node.incidents import Bond, Case, Target, cases_of
 from node.local_ledger.contracts import Contracts
 from node.local_ledger.journal import Entry, Journal
 from node.local_ledger.world import Clock, Tx, World, wall_clock
-from node.records import (
-    AccessEntry,
-    Action,
-    Address,
-    Artifact,
-    Ballot,
-    Block,
-    CharterState,
-    Cid,
-    ContributionLeaf,
-    Domain,
-    EpochCommit,
-    Event,
-    GovernorRules,
-    GuardianState,
-    JoinRequest,
-    Member,
-    MeritBounds,
-    ParamBounds,
-    Proposal,
-    ProposalKind,
-    ProposalStatement,
-    Recovery,
-    Registration,
-    RoundCommit,
-    RoundData,
-    RoundState,
-    RunParams,
-    RunState,
-    SpecParams,
-    Sponsor,
-)
+from node.records.artifacts import AccessEntry, Artifact, Registration
+from node.records.chain import Address, Block, Domain, Event
+from node.records.content import Cid
+from node.records.governance import CharterState, GovernorRules, GuardianState
+from node.records.members import JoinRequest, Member, Recovery
+from node.records.merit import EpochCommit, MeritBounds
+from node.records.proposals import Action, Ballot, Proposal, ProposalKind, ProposalStatement, Sponsor
+from node.records.rounds import ContributionLeaf, RoundCommit, RoundData, RoundState
+from node.records.runs import ParamBounds, RunParams, RunState, SpecParams
 from node.signed_requests import MemberRequest
 
 DEFAULT_CHAIN_ID = 31337

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from node.errors import LedgerRefused
 from node.governance import kind_in
 from node.local_ledger.houses import quorum_reached, succeeded
-from node.records import Action, Address, Hurdles, ProposalKind, ProposalState, Tally
+from node.records.chain import Address
+from node.records.proposals import Action, Hurdles, ProposalKind, ProposalState, Tally
 
 _LATE_PART = 4
 

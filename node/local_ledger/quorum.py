@@ -7,7 +7,10 @@ from collections.abc import Sequence
 from node.errors import LedgerRefused
 from node.local_ledger.registries import MemberRegistry
 from node.local_ledger.world import recover_or_refuse
-from node.records import Address, Domain, EpochCommit, Role, RoundCommit
+from node.records.chain import Address, Domain
+from node.records.members import Role
+from node.records.merit import EpochCommit
+from node.records.rounds import RoundCommit
 
 
 def require_quorum(

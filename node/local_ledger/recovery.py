@@ -7,7 +7,8 @@ from typing import Protocol
 
 from node.errors import LedgerRefused
 from node.local_ledger.world import Nonces, Tx, require_signed
-from node.records import Address, Domain, Recovery
+from node.records.chain import Address, Domain
+from node.records.members import Recovery
 from node.signed_requests import MoveAcceptance, MoveRequest, MoveStop, RecoveryChoice
 
 _NAME = "MemberRegistry"

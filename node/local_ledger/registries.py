@@ -11,7 +11,8 @@ from node.deployment import DeploySettings
 from node.errors import LedgerRefused
 from node.local_ledger.recovery import Recoveries
 from node.local_ledger.world import Nonces, Roles, Tx, World, recover_or_refuse, require_signed
-from node.records import Address, JoinRequest, Member, Role, Voucher
+from node.records.chain import Address
+from node.records.members import JoinRequest, Member, Role, Voucher
 from node.signed_requests import Leaving, NodeKeyRotation
 
 ADMITTER_ROLE = keccak(text="ADMITTER_ROLE")

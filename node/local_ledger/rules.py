@@ -7,7 +7,7 @@ from typing import Any
 
 from node.abi_codec import camel_case
 from node.errors import LedgerRefused
-from node.records import GovernorRules
+from node.records.governance import GovernorRules
 
 _DAY = 86_400
 _MAX_SPONSORS = 20

@@ -8,7 +8,7 @@ from node import cid as cids
 from node.errors import LedgerRefused
 from node.local_ledger.run_store import RunStore
 from node.local_ledger.world import Tx
-from node.records import RoundData, RoundStatus
+from node.records.rounds import RoundData, RoundStatus
 
 INCIDENT_ROLE = keccak(text="INCIDENT_ROLE")
 MAX_PAUSE_SECONDS = 7 * 86_400

@@ -12,7 +12,10 @@ from node.local_ledger.artifacts import ArtifactRegistry
 from node.local_ledger.registries import GOVERNANCE_ROLE
 from node.local_ledger.run_store import RunStore
 from node.local_ledger.world import Tx, World
-from node.records import ArtifactKind, Cid, ParamBounds, RoundData, SpecParams
+from node.records.artifacts import ArtifactKind
+from node.records.content import Cid
+from node.records.rounds import RoundData
+from node.records.runs import ParamBounds, SpecParams
 
 
 class RunGovernance(RunStore):

@@ -9,7 +9,9 @@ from typing import Any
 from node.chain_records import data_of
 from node.errors import LedgerRefused
 from node.local_ledger.world import Roles, Tx, World
-from node.records import Event, RoundData, RoundState, RoundStatus, RunState
+from node.records.chain import Event
+from node.records.rounds import RoundData, RoundState, RoundStatus
+from node.records.runs import RunState
 from node.run_history import RunHistory
 
 

@@ -16,7 +16,9 @@ from node.local_ledger.registries import MemberRegistry
 from node.local_ledger.run_disputes import RunDisputes
 from node.local_ledger.run_governance import RunGovernance
 from node.local_ledger.world import Tx, World
-from node.records import Cid, RoundCommit, RunParams, RunState
+from node.records.content import Cid
+from node.records.rounds import RoundCommit
+from node.records.runs import RunParams, RunState
 from node.run_history import RunHistory
 
 CURATOR_ROLE = keccak(text="CURATOR_ROLE")

@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from node.errors import LedgerRefused
 from node.local_ledger.registries import MemberRegistry
 from node.local_ledger.world import Tx, require_signed
-from node.records import Address, Domain, ProposalStatement, Sponsor
+from node.records.chain import Address, Domain
+from node.records.proposals import ProposalStatement, Sponsor
 
 _ARTICLE = re.compile(r"#article=(\d{1,3})\n#proposer=0x[0-9a-f]{40}\Z", re.ASCII)
 _NOBODY = Address("0x" + "0" * 40)

@@ -13,7 +13,8 @@ from node.local_ledger.run_disputes import INCIDENT_ROLE
 from node.local_ledger.runs import TrainingRuns
 from node.local_ledger.world import Roles, Tx, World
 from node.merkle import contribution_leaf_hash, verify
-from node.records import Address, ContributionLeaf, RoundData
+from node.records.chain import Address
+from node.records.rounds import ContributionLeaf, RoundData
 
 NOBODY = Address("0x" + "0" * 40)
 

@@ -15,7 +15,7 @@ from eth_utils.crypto import keccak
 
 from node.deployment import CONTRACTS, DOMAIN_NAMES
 from node.errors import LedgerRefused, SignatureInvalid
-from node.records import Address, Block, Domain, Event
+from node.records.chain import Address, Block, Domain, Event
 from node.typed_data import HALF_ORDER, SIGNATURE_BYTES, Signable, digest, recover
 
 Clock = Callable[[], int]

@@ -10,7 +10,8 @@ from node import cid as cids
 from node.cli import AsOption, RunOption, open_desk
 from node.console import HomeOption, JsonOption, Out, find_home, short, verb
 from node.descent import descendants
-from node.records import Artifact, Cid
+from node.records.artifacts import Artifact
+from node.records.content import Cid
 from node.registering import register_release
 from node.signed_requests import Supersession, Withdrawal
 from node.wiring import COORDINATOR, open_ledger, open_store

@@ -14,7 +14,7 @@ from node.errors import ConfigError
 from node.incidents import SEVERITIES, Case, IncidentKind, Target
 from node.membership import MemberDesk
 from node.ports import Ledger
-from node.records import Cid, canonical_json
+from node.records.content import Cid, canonical_json
 from node.signed_requests import BondWithdrawal, IncidentReport
 from node.wiring import open_ledger
 

@@ -12,7 +12,7 @@ from node.config import Home, checked_member_name
 from node.console import HomeOption, JsonOption, Out, find_home, short, verb
 from node.errors import ConfigError
 from node.identity import create_keystore, create_password_file
-from node.records import Address
+from node.records.chain import Address
 from node.signed_requests import Leaving, MoveAcceptance, MoveRequest, MoveStop, RecoveryChoice
 from node.wiring import open_identity
 

@@ -21,7 +21,7 @@ from node.errors import ContentCorrupt, ContentUnavailable, DaemonUnavailable
 from node.folder_store import FolderStore, MemoryStore
 from node.ipfs import IpfsStore
 from node.ports import ContentStore
-from node.records import Cid
+from node.records.content import Cid
 from node.sidecar_process import sidecar_command, wait_for_sidecar
 
 HELLO = b"hello world\n"

@@ -26,30 +26,22 @@ from node.identity import Identity
 from node.local_ledger import LocalLedger, ManualClock
 from node.merkle import Tree, contribution_leaf_hash, merit_leaf_hash
 from node.ports import Ledger
-from node.records import (
+from node.records.artifacts import ArtifactKind, Registration
+from node.records.chain import Address
+from node.records.members import JoinRequest, Role, Voucher
+from node.records.merit import EpochCommit, MeritLeaf
+from node.records.proposals import (
     Action,
-    Address,
-    ArtifactKind,
     Ballot,
-    ContributionLeaf,
-    EpochCommit,
-    JoinRequest,
-    MeritLeaf,
-    ParamBounds,
     ProposalKind,
     ProposalState,
     ProposalStatement,
-    Registration,
-    Role,
-    RoundCommit,
-    RoundStatus,
-    RunParams,
-    SpecParams,
     Sponsor,
     Support,
     Tally,
-    Voucher,
 )
+from node.records.rounds import ContributionLeaf, RoundCommit, RoundStatus
+from node.records.runs import ParamBounds, RunParams, SpecParams
 from node.stack import free_port
 from node.typed_data import HALF_ORDER, sign
 from tests.support.anvil import running_anvil

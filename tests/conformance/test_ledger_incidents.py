@@ -10,7 +10,8 @@ import pytest
 from node import cid as cids
 from node.errors import LedgerRefused
 from node.incidents import Case, CaseStatus, IncidentKind, Target
-from node.records import ArtifactState, RoundStatus
+from node.records.artifacts import ArtifactState
+from node.records.rounds import RoundStatus
 from node.signed_requests import BondWithdrawal, IncidentReport, route_of
 from node.typed_data import sign
 from tests.conformance.test_ledger import (  # noqa: F401  (fixtures among them)

@@ -10,7 +10,9 @@ import pytest
 from node import cid as cids
 from node.errors import LedgerRefused
 from node.ports import Ledger
-from node.records import Access, Address, ArtifactKind, ArtifactState, Role
+from node.records.artifacts import Access, ArtifactKind, ArtifactState
+from node.records.chain import Address
+from node.records.members import Role
 from node.signed_requests import (
     AccessGrant,
     AccessRequest,

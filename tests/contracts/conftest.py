@@ -29,7 +29,9 @@ from node import cid
 from node.deploy import deploy
 from node.deployment import DeploySettings
 from node.identity import Identity
-from node.records import ArtifactKind, EpochCommit, MeritLeaf, Role
+from node.records.artifacts import ArtifactKind
+from node.records.members import Role
+from node.records.merit import EpochCommit, MeritLeaf
 
 
 @pytest.fixture(scope="module")

@@ -19,22 +19,13 @@ from node.deployment import DOMAIN_NAMES
 from node.governance import describe
 from node.identity import Identity
 from node.merkle import Tree, contribution_leaf_hash, merit_leaf_hash
-from node.records import (
-    ArtifactKind,
-    Ballot,
-    Cid,
-    ContributionLeaf,
-    Domain,
-    EpochCommit,
-    JoinRequest,
-    MeritLeaf,
-    ProposalStatement,
-    Registration,
-    Role,
-    RoundCommit,
-    Support,
-    Voucher,
-)
+from node.records.artifacts import ArtifactKind, Registration
+from node.records.chain import Domain
+from node.records.content import Cid
+from node.records.members import JoinRequest, Role, Voucher
+from node.records.merit import EpochCommit, MeritLeaf
+from node.records.proposals import Ballot, ProposalStatement, Support
+from node.records.rounds import ContributionLeaf, RoundCommit
 from node.typed_data import Signable, sign
 
 K = 2

@@ -7,7 +7,7 @@ from brownie import accounts
 from dao_house import DISPUTE_WINDOW, contribution, data_of, later, refused
 from eth_utils import keccak
 
-from node.records import RoundStatus
+from node.records.rounds import RoundStatus
 
 GRANTED = 12 * 10**18
 

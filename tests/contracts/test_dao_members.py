@@ -7,7 +7,8 @@ from dao_house import refused
 
 from node import cid
 from node.identity import Identity
-from node.records import ArtifactKind, Role
+from node.records.artifacts import ArtifactKind
+from node.records.members import Role
 
 
 def test_a_relayer_brings_a_member_in_and_the_member_needs_no_gas(house):

@@ -18,7 +18,8 @@ from dao_house import (
 
 from node import cid
 from node.identity import Identity
-from node.records import ProposalState, Role, Support
+from node.records.members import Role
+from node.records.proposals import ProposalState, Support
 
 NEW_SPEC = cid.of(b"spec 2")
 

@@ -14,7 +14,7 @@ import uvicorn
 from playwright.sync_api import Browser, Page, Playwright, sync_playwright
 
 from api.app import create_app
-from node.records import Support
+from node.records.proposals import Support
 from tests.support.history import REFUSAL_DETAIL, History
 
 pytestmark = pytest.mark.browser

@@ -10,7 +10,7 @@ from typing import Any
 from federation.audit import audit
 from federation.receipts import sign_sheet
 from federation.rounds import run_rounds
-from node.records import Role
+from node.records.members import Role
 from node.round_record import ScoreSheet, signed_sheet_from_json, to_json
 from tests.support.twins import Network, Tamper
 

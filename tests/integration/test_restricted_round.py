@@ -14,7 +14,9 @@ from node import cid as cids
 from node.data_access import grant_access, readers, request_access, revoke_access
 from node.identity import Identity
 from node.membership import MemberDesk
-from node.records import Access, ArtifactState, Cid, DatasetManifest, shards_of
+from node.records.artifacts import Access, ArtifactState
+from node.records.content import Cid
+from node.records.datasets import DatasetManifest, shards_of
 from node.round_record import merit_tree_from_bytes
 from node.sealed import KeyRing, new_content_key, unseal
 from node.signed_requests import MoveAcceptance, MoveRequest, RecoveryChoice

@@ -20,7 +20,8 @@ from model.train import train_inner
 from model.training.lora_file import read_adapters
 from node.errors import ConfigError
 from node.proofs import claim_proof
-from node.records import Cid, DatasetManifest, shards_of
+from node.records.content import Cid
+from node.records.datasets import DatasetManifest, shards_of
 from node.round_record import RoundRecord
 from tests.support import faulty_worker
 from tests.support.faulty_worker import nan_update

@@ -24,7 +24,8 @@ from node.deploy import deploy
 from node.deployment import Deployment, DeploySettings
 from node.errors import ConfigError, DaemonUnavailable, LedgerError, LedgerRefused, PrerequisiteError
 from node.identity import Identity
-from node.records import Address, JoinRequest, Role, Voucher
+from node.records.chain import Address
+from node.records.members import JoinRequest, Role, Voucher
 from node.stack import free_port
 from node.typed_data import sign
 from tests.support.anvil import ROOT, running_anvil

@@ -19,7 +19,7 @@ from node.chain_rpc import Rpc
 from node.deploy import deploy
 from node.identity import create_password_file, save_keystore
 from node.ipfs import IpfsStore
-from node.records import Support
+from node.records.proposals import Support
 from node.sidecar_process import sidecar_command, wait_for_sidecar
 from node.stack import free_port
 from tests.support.anvil import ROOT, AnvilClock, running_anvil

@@ -24,7 +24,7 @@ from node.errors import ConfigError, DeploymentDiffers, NoRewards
 from node.forms import plan
 from node.identity import Identity, create_keystore, create_password_file
 from node.manifest import Manifest, verify
-from node.records import Address
+from node.records.chain import Address
 from node.replacement import repointed
 from tests.support.anvil import AnvilClock, running_anvil
 from tests.support.desk import desk_of

@@ -27,7 +27,7 @@ from node.cli import open_desk
 from node.config import Home
 from node.errors import DaemonUnavailable
 from node.local_ports import Ports
-from node.records import ArtifactKind
+from node.records.artifacts import ArtifactKind
 from node.round_record import RoundRecord
 from node.stack import group_status, service_pid
 from node.wiring import COORDINATOR, open_ledger, open_store

@@ -8,7 +8,10 @@ from node.folder_store import MemoryStore
 from node.identity import Identity
 from node.local_ledger import LocalLedger
 from node.membership import MemberDesk
-from node.records import Action, Ballot, ContributionLeaf, JoinRequest, ProposalStatement, Registration, Sponsor
+from node.records.artifacts import Registration
+from node.records.members import JoinRequest
+from node.records.proposals import Action, Ballot, ProposalStatement, Sponsor
+from node.records.rounds import ContributionLeaf
 from node.signed_requests import MemberRequest
 
 

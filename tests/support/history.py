@@ -17,30 +17,14 @@ from node.local_ledger import LocalLedger, ManualClock
 from node.local_ledger.run_disputes import INCIDENT_ROLE
 from node.merkle import contribution_leaf_hash
 from node.proofs import contribution_tree, merit_proof, merit_tree
-from node.records import (
-    Action,
-    ArtifactKind,
-    Ballot,
-    Cid,
-    ContributionLeaf,
-    DatasetManifest,
-    EpochCommit,
-    JoinRequest,
-    MeritLeaf,
-    ProposalStatement,
-    Receipt,
-    Registration,
-    Role,
-    RoundCommit,
-    RunParams,
-    ShardEntry,
-    SheetStatement,
-    SpecParams,
-    Sponsor,
-    Support,
-    Voucher,
-    canonical_json,
-)
+from node.records.artifacts import ArtifactKind, Registration
+from node.records.content import Cid, canonical_json
+from node.records.datasets import DatasetManifest, ShardEntry
+from node.records.members import JoinRequest, Role, Voucher
+from node.records.merit import EpochCommit, MeritLeaf
+from node.records.proposals import Action, Ballot, ProposalStatement, Sponsor, Support
+from node.records.rounds import ContributionLeaf, Receipt, RoundCommit, SheetStatement
+from node.records.runs import RunParams, SpecParams
 from node.round_record import (
     Refusal,
     RoundRecord,

@@ -20,21 +20,14 @@ from node.identity import Identity
 from node.local_ledger import LocalLedger, ManualClock
 from node.local_ledger.run_disputes import INCIDENT_ROLE
 from node.proofs import claim_proof, contribution_tree
-from node.records import (
-    ArtifactKind,
-    Block,
-    Cid,
-    DatasetManifest,
-    EpochCommit,
-    JoinRequest,
-    Registration,
-    Role,
-    RoundCommit,
-    RunParams,
-    ShardEntry,
-    SpecParams,
-    Voucher,
-)
+from node.records.artifacts import ArtifactKind, Registration
+from node.records.chain import Block
+from node.records.content import Cid
+from node.records.datasets import DatasetManifest, ShardEntry
+from node.records.members import JoinRequest, Role, Voucher
+from node.records.merit import EpochCommit
+from node.records.rounds import RoundCommit
+from node.records.runs import RunParams, SpecParams
 from node.round_record import (
     RoundRecord,
     ScoreSheet,

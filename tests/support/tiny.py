@@ -13,7 +13,9 @@ from model.checkpoint import Checkpoint, initial, read
 from model.config import ModelConfig
 from node import cid as cids
 from node.identity import Identity
-from node.records import Address, Cid, Domain, Receipt
+from node.records.chain import Address, Domain
+from node.records.content import Cid
+from node.records.rounds import Receipt
 from node.round_record import ScoreSheet, SignedReceipt, UpdateScore
 from node.typed_data import sign
 

@@ -34,18 +34,12 @@ from node.folder_store import MemoryStore
 from node.identity import Identity
 from node.local_ledger import LocalLedger
 from node.local_ledger.run_disputes import INCIDENT_ROLE
-from node.records import (
-    Address,
-    ArtifactKind,
-    Cid,
-    DatasetManifest,
-    JoinRequest,
-    Registration,
-    Role,
-    RunParams,
-    ShardEntry,
-    Voucher,
-)
+from node.records.artifacts import ArtifactKind, Registration
+from node.records.chain import Address
+from node.records.content import Cid
+from node.records.datasets import DatasetManifest, ShardEntry
+from node.records.members import JoinRequest, Role, Voucher
+from node.records.runs import RunParams
 from node.sealed import KeyRing, Sealer
 from node.typed_data import sign
 

@@ -12,7 +12,7 @@ from api.render import hexagram_path, loss, tokens, when
 from node.abi_codec import encode_call
 from node.charter_text import default_charter
 from node.deploy_plan import ROLES
-from node.records import Action, Sponsor, Support
+from node.records.proposals import Action, Sponsor, Support
 from node.typed_data import sign
 from tests.support.history import REFUSAL_DETAIL, History, forget
 from tests.support.site import Page, Site

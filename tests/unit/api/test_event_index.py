@@ -14,7 +14,8 @@ from api.index.fold import Fold
 from api.index.follower import Follower
 from node.errors import ConfigError, DaemonUnavailable
 from node.local_ledger import ManualClock
-from node.records import Address, Block, Event, Support
+from node.records.chain import Address, Block, Event
+from node.records.proposals import Support
 from tests.support.history import History
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from node.incidents import IncidentKind, Target
-from node.records import ArtifactKind, Registration
+from node.records.artifacts import ArtifactKind, Registration
 from node.signed_requests import AccessGrant, AccessRequest, IncidentReport, MemberRequest, route_of
 from node.typed_data import sign
 from tests.support.history import History

@@ -8,7 +8,9 @@ import pytest
 
 from api.errors import Refused
 from api.relay import RateLimit, Relay
-from node.records import ArtifactKind, JoinRequest, Registration, Support
+from node.records.artifacts import ArtifactKind, Registration
+from node.records.members import JoinRequest
+from node.records.proposals import Support
 from node.typed_data import sign
 from tests.support.history import History, identity
 from tests.support.site import Site

@@ -13,7 +13,7 @@ from federation.replay import epoch_of
 from node import cid as cids
 from node.errors import ConfigError
 from node.proofs import merit_tree
-from node.records import Cid
+from node.records.content import Cid
 from node.round_record import RoundRecord, merit_tree_to_bytes, tree_from_bytes, tree_to_bytes
 from tests.support.played import Played
 from tests.support.tiny import identity

@@ -11,7 +11,8 @@ from federation.datasets import FOOTAGE_SPANS, DatasetPlan, build
 from model.data.shards import unpack
 from node.errors import ConfigError
 from node.folder_store import MemoryStore
-from node.records import Cid, DatasetManifest, shards_of
+from node.records.content import Cid
+from node.records.datasets import DatasetManifest, shards_of
 
 SMALLEST = {"num_train_shards": 2, "clips_per_shard": 4, "num_score_clips": 4, "num_heldout_clips": 8}
 

@@ -17,7 +17,7 @@ from federation.stage import wait
 from node.config import Home
 from node.console import Out
 from node.errors import TenWingsError
-from node.records import Role
+from node.records.members import Role
 from tests.support.played import Played
 
 

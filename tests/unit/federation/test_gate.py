@@ -21,7 +21,8 @@ from federation.gate import (
 )
 from federation.receipts import sign_sheet
 from node import cid as cids
-from node.records import Address, Member, Role
+from node.records.chain import Address
+from node.records.members import Member, Role
 from node.round_record import ScoreSheet, SignedReceipt, SignedSheet, to_json
 from tests.support.tiny import BASE_CID, DOMAIN, SEED, SPEC_CID, identity, payload, score, sheet, signed_receipt
 

@@ -17,7 +17,8 @@ from model.data.shards import unpack
 from node import cid as cids
 from node.errors import ConfigError
 from node.folder_store import MemoryStore
-from node.records import ArtifactKind, DatasetManifest, shards_of
+from node.records.artifacts import ArtifactKind
+from node.records.datasets import DatasetManifest, shards_of
 from tests.support.desk import desk_of
 from tests.support.films import sliding, write_film
 from tests.support.played import Played

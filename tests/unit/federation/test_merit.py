@@ -17,7 +17,9 @@ from federation.merit import (
     ramped_weight,
     reward_shares,
 )
-from node.records import Address, ContributionLeaf, MeritBounds
+from node.records.chain import Address
+from node.records.merit import MeritBounds
+from node.records.rounds import ContributionLeaf
 
 A, B, C, D = (Address(f"0x{letter * 40}") for letter in "abcd")
 IDS = {A: 1, B: 2, C: 3, D: 4}

@@ -12,7 +12,7 @@ import pytest
 from federation.outcome import NO_UPDATE, RoundInputs, counted_accounts, outcome, round_reward
 from model.checkpoint import Checkpoint, read
 from node import cid as cids
-from node.records import ContributionLeaf
+from node.records.rounds import ContributionLeaf
 from tests.support.tiny import SPEC, constant_update, identity, receipt, score, sheet, small_base
 
 NAMES = ("alice", "bob", "carol", "dora", "emil")

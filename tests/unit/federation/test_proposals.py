@@ -10,7 +10,7 @@ from node.cid import from_bytes
 from node.errors import ConfigError
 from node.forms import Plan
 from node.membership import MemberDesk
-from node.records import ProposalKind
+from node.records.proposals import ProposalKind
 from tests.support.desk import desk_of
 from tests.support.played import Played
 from tests.support.tiny import identity

@@ -11,7 +11,7 @@ import pytest
 from federation.receipts import sign_receipt, sign_sheet
 from federation.replay import Mismatch, commit_of, epoch_of, load_record, previous_leaves, redo
 from node import cid as cids
-from node.records import Cid
+from node.records.content import Cid
 from node.round_record import RoundRecord, ScoreSheet, UpdateScore, tree_from_bytes, tree_to_bytes
 from tests.support.played import Played
 from tests.support.tiny import identity

@@ -13,7 +13,7 @@ from federation.aggregate import AGGREGATION_RULES
 from federation.config import InnerSpec, OuterSpec, RewardSpec, RoundSpec, RunSpec
 from node import cid as cids
 from node.errors import ConfigError
-from node.records import SpecParams
+from node.records.runs import SpecParams
 
 TOML = """
 name = "worlds"

@@ -18,7 +18,7 @@ from model.checkpoint import initial, read
 from node import cid as cids
 from node.config import Home
 from node.errors import ConfigError, DaemonUnavailable, LedgerRefused
-from node.records import Cid
+from node.records.content import Cid
 from tests.support.played import OPERATOR, Played
 
 FINISHED = {"event": "finished", "run_id": 1}

@@ -17,7 +17,8 @@ from federation.scoring import (
     to_micro,
 )
 from node import cid as cids
-from node.records import Address, Receipt
+from node.records.chain import Address
+from node.records.rounds import Receipt
 from node.round_record import ScoreSheet, SignedReceipt, UpdateScore
 
 A, B, C = (Address(letter * 3) for letter in "ABC")

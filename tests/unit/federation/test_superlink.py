@@ -240,7 +240,7 @@ def test_the_installed_flower_is_the_one_the_hooks_were_written_for() -> None:
 @pytest.fixture
 def checkout(tmp_path: Path) -> Path:
     root = tmp_path / "checkout"
-    for name in ("federation/client_app.py", "node/records.py", "node/abi/Run.json", "model/codec/vae.py"):
+    for name in ("federation/client_app.py", "node/records/runs.py", "node/abi/Run.json", "model/codec/vae.py"):
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         (root / name).write_text(f'"""{name}"""\n')
     (root / "pyproject.toml").write_text(
@@ -260,13 +260,13 @@ def test_the_bundle_holds_our_packages_and_the_abis_alone(checkout: Path) -> Non
     for name in ("api/app.py", "tests/test_x.py", "node/sidecar/package.json", "node/sidecar/node_modules/a.py"):
         (checkout / name).parent.mkdir(parents=True, exist_ok=True)
         (checkout / name).write_text("{}")
-    ours = {"federation/client_app.py", "node/records.py", "node/abi/Run.json", "model/codec/vae.py"}
+    ours = {"federation/client_app.py", "node/records/runs.py", "node/abi/Run.json", "model/codec/vae.py"}
     assert names(build_fab(checkout)) == {"pyproject.toml", ".info/CONTENT", *ours}
 
 
 def test_the_same_sources_make_the_same_bundle_whatever_their_times_and_the_development_tools(checkout: Path) -> None:
     first = hashlib.sha256(build_fab(checkout)).hexdigest()
-    (checkout / "node" / "records.py").touch()
+    (checkout / "node" / "records" / "runs.py").touch()
     text = (checkout / "pyproject.toml").read_text()
     (checkout / "pyproject.toml").write_text(text.replace('["torch"]', '["torch", "ruff"]') + "[tool.ruff]\n")
     assert hashlib.sha256(build_fab(checkout)).hexdigest() == first
@@ -274,7 +274,7 @@ def test_the_same_sources_make_the_same_bundle_whatever_their_times_and_the_deve
 
 def test_another_source_makes_another_bundle(checkout: Path) -> None:
     first = build_fab(checkout)
-    (checkout / "node" / "records.py").write_text("")
+    (checkout / "node" / "records" / "runs.py").write_text("")
     assert build_fab(checkout) != first
 
 

@@ -17,7 +17,9 @@ from node.governance import (
     reason_word,
     words_of,
 )
-from node.records import Action, Address, MeritLeaf, ProposalKind
+from node.records.chain import Address
+from node.records.merit import MeritLeaf
+from node.records.proposals import Action, ProposalKind
 
 ACCOUNT = Address("0x70997970C51812dc3A010C7d01b50e0d17dc79C8")
 RAW = bytes.fromhex(ACCOUNT[2:])

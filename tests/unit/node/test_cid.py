@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from node import cid as cids
 from node.errors import ContentCorrupt
-from node.records import Cid
+from node.records.content import Cid
 
 MIB = 1 << 20
 HELLO = b"hello world\n"

@@ -22,7 +22,7 @@ from node.charter_text import default_charter
 from node.config import Home
 from node.errors import ConfigError, DaemonUnavailable, LedgerRefused
 from node.identity import create_password_file, save_keystore
-from node.records import ProposalState
+from node.records.proposals import ProposalState
 from tests.support.desk import LedgerRelay
 from tests.support.history import History
 from tests.support.played import OPERATOR, Played
@@ -415,7 +415,7 @@ def test_a_passed_proposal_is_queued_then_executed(tenwings: Tenwings, history: 
 
 
 def history_support_for() -> Any:
-    from node.records import Support
+    from node.records.proposals import Support
 
     return Support.FOR
 

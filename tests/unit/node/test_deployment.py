@@ -9,7 +9,7 @@ import pytest
 
 from node.deployment import CONTRACTS, Deployment, DeploySettings
 from node.errors import ConfigError
-from node.records import Address
+from node.records.chain import Address
 
 OPERATOR = Address("0x70997970C51812dc3A010C7d01b50e0d17dc79C8")
 

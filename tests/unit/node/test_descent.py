@@ -7,7 +7,8 @@ import pytest
 from node import cid as cids
 from node.descent import descendants, provable
 from node.errors import ContentUnavailable
-from node.records import ArtifactKind, Cid, canonical_json
+from node.records.artifacts import ArtifactKind
+from node.records.content import Cid, canonical_json
 from node.registering import register_checkpoint, register_release, register_video
 from tests.support.desk import desk_of
 from tests.support.history import SPEC, History, forget

@@ -15,7 +15,7 @@ from node.errors import ConfigError, SignatureInvalid
 from node.forms import FORMS, Plan, plan
 from node.join_requests import SignedJoinRequest
 from node.membership import MemberDesk
-from node.records import ProposalKind, Support
+from node.records.proposals import ProposalKind, Support
 from node.typed_data import sign
 from tests.support.desk import desk_of
 from tests.support.history import HOUR, History, identity

@@ -14,17 +14,11 @@ from node.errors import ConfigError, LedgerRefused
 from node.governance import describe
 from node.identity import Identity
 from node.local_ledger import LocalLedger, ManualClock
-from node.records import (
-    ArtifactKind,
-    Cid,
-    JoinRequest,
-    ProposalStatement,
-    Registration,
-    Role,
-    RunParams,
-    Sponsor,
-    Voucher,
-)
+from node.records.artifacts import ArtifactKind, Registration
+from node.records.content import Cid
+from node.records.members import JoinRequest, Role, Voucher
+from node.records.proposals import ProposalStatement, Sponsor
+from node.records.runs import RunParams
 from node.typed_data import sign
 
 OPERATOR = Identity(b"\x0e".rjust(32, b"\0"))

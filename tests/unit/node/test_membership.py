@@ -7,7 +7,9 @@ import pytest
 from node import cid as cids
 from node.errors import ConfigError, LedgerRefused, NoRewards
 from node.membership import VALID_SECONDS, MemberDesk, claim_for_all
-from node.records import ArtifactKind, ProposalState, Role, Support
+from node.records.artifacts import ArtifactKind
+from node.records.members import Role
+from node.records.proposals import ProposalState, Support
 from tests.support.desk import desk_of
 from tests.support.history import HOUR, OPERATOR, TOKEN, History, identity
 

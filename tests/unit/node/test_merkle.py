@@ -12,7 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from node.merkle import Tree, contribution_leaf_hash, merit_leaf_hash, verify
-from node.records import Address, ContributionLeaf, MeritLeaf
+from node.records.chain import Address
+from node.records.merit import MeritLeaf
+from node.records.rounds import ContributionLeaf
 
 VECTORS = json.loads((Path(__file__).parents[2] / "vectors" / "leaves.json").read_text())
 RUNS = Address("0x5FbDB2315678afecb367f032d93F642f64180aa3")

@@ -9,7 +9,8 @@ import pytest
 from node.errors import ContentCorrupt, ContentUnavailable
 from node.merkle import contribution_leaf_hash, merit_leaf_hash, verify
 from node.proofs import claim_proof, contribution_tree, merit_proof, merit_tree
-from node.records import EpochCommit, MeritLeaf, RoundState
+from node.records.merit import EpochCommit, MeritLeaf
+from node.records.rounds import RoundState
 from node.round_record import merit_tree_from_bytes, merit_tree_to_bytes, tree_from_bytes, tree_to_bytes
 from tests.support.history import ROLES, History, forget, identity
 

@@ -8,16 +8,11 @@ from typing import Any
 
 import pytest
 
-from node.records import (
-    ArtifactKind,
-    DatasetManifest,
-    ProposalState,
-    Role,
-    ShardEntry,
-    Support,
-    canonical_json,
-    shards_of,
-)
+from node.records.artifacts import ArtifactKind
+from node.records.content import canonical_json
+from node.records.datasets import DatasetManifest, ShardEntry, shards_of
+from node.records.members import Role
+from node.records.proposals import ProposalState, Support
 
 CID = "bafkreigh2akiscaildcqabsyg3dfr6chu3fgpregiymsck7e7aqa4s52zy"
 

@@ -12,7 +12,9 @@ import requests
 from node import relay_client
 from node.errors import ConfigError, DaemonUnavailable
 from node.membership import MemberDesk
-from node.records import ArtifactKind, ProposalState, Role, Support
+from node.records.artifacts import ArtifactKind
+from node.records.members import Role
+from node.records.proposals import ProposalState, Support
 from node.relay_client import RelayClient
 from tests.support.history import HOUR, OPERATOR, History, identity
 from tests.support.site import Site
@@ -165,7 +167,7 @@ def test_numbers_beyond_53_bits_and_bytes_travel_as_text(monkeypatch: pytest.Mon
 
 
 def leaf() -> Any:
-    from node.records import ContributionLeaf
+    from node.records.rounds import ContributionLeaf
 
     return ContributionLeaf(
         run_id=1, round=2, member_id=3, account=identity("alice").address, samples=16, steps=2, score=-5,

@@ -12,7 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from node import cid as cids
-from node.records import Address, ContributionLeaf, MeritLeaf, Receipt
+from node.records.chain import Address
+from node.records.merit import MeritLeaf
+from node.records.rounds import ContributionLeaf, Receipt
 from node.round_record import (
     Refusal,
     RoundRecord,

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from node import cid as cids
-from node.records import Event, RoundStatus
+from node.records.chain import Event
+from node.records.rounds import RoundStatus
 from node.run_history import RunHistory
 from tests.support.played import Played
 

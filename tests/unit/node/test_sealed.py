@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from node.records import DatasetManifest
+from node.records.datasets import DatasetManifest
 from node.sealed import KeyRing, Sealer, is_sealed, new_content_key, seal, unseal, wrap
 
 

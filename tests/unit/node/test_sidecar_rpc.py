@@ -21,7 +21,7 @@ import pytest
 from node import cid as cids
 from node.errors import ContentCorrupt, DaemonUnavailable
 from node.ipfs import IpfsStore
-from node.records import Cid
+from node.records.content import Cid
 from node.sidecar_process import BUNDLE, sidecar_command, wait_for_sidecar
 
 pytestmark = pytest.mark.real

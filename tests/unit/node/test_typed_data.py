@@ -11,23 +11,13 @@ from eth_utils.crypto import keccak
 
 from node.errors import SignatureInvalid
 from node.identity import Identity
-from node.records import (
-    Address,
-    ArtifactKind,
-    Ballot,
-    Cid,
-    Domain,
-    EpochCommit,
-    JoinRequest,
-    ProposalStatement,
-    Receipt,
-    Registration,
-    Role,
-    RoundCommit,
-    SheetStatement,
-    Support,
-    Voucher,
-)
+from node.records.artifacts import ArtifactKind, Registration
+from node.records.chain import Address, Domain
+from node.records.content import Cid
+from node.records.members import JoinRequest, Role, Voucher
+from node.records.merit import EpochCommit
+from node.records.proposals import Ballot, ProposalStatement, Support
+from node.records.rounds import Receipt, RoundCommit, SheetStatement
 from node.typed_data import HALF_ORDER, Signable, check, digest, recover, sign, signer, wallet_message
 
 ORDER = 2 * HALF_ORDER + 1
