@@ -9,36 +9,15 @@ import pytest
 
 from node import cid as cids
 from node.errors import LedgerRefused
+from node.identity import Identity
 from node.incidents import Case, CaseStatus, IncidentKind, Target
 from node.records.artifacts import ArtifactState
 from node.records.rounds import RoundStatus
 from node.signed_requests import BondWithdrawal, IncidentReport, route_of
 from node.typed_data import sign
-from tests.conformance.test_ledger import (  # noqa: F401  (fixtures among them)
-    ADA,
-    BO,
-    CY,
-    OPERATOR,
-    OUTSIDER,
-    TWR,
-    Identity,
-    Site,
-    anvil,
-    anvil_site,
-    cid,
-    commit_round,
-    community,
-    digest,
-    join,
-    pass_proposal,
-    propose,
-    refusal,
-    register,
-    rewarded,
-    running,
-    site,
-    voting,
-)
+from tests.support.acts import cid, commit_round, digest, refusal
+from tests.support.ledger_sites import ADA, BO, CY, OPERATOR, OUTSIDER, TWR, Site
+from tests.support.votes import pass_proposal, propose
 
 BOND = 100 * TWR
 REPORT_BOND = 10 * TWR
@@ -46,12 +25,12 @@ CASE_SECONDS = 14 * 86400
 WEEK = 7 * 86400
 
 
-def submit(site: Site, who: Identity, request: Any) -> bytes:  # noqa: F811
+def submit(site: Site, who: Identity, request: Any) -> bytes:
     ledger = site.ledger(OUTSIDER)
     return ledger.submit(request, sign(who, ledger.domain(route_of(request).contract), request))
 
 
-def report_of(site: Site, who: Identity = ADA, **changes: Any) -> IncidentReport:  # noqa: F811
+def report_of(site: Site, who: Identity = ADA, **changes: Any) -> IncidentReport:
     """Who reports that Cy, member 3, harmed the dataset."""
     report = IncidentReport(
         account=who.address,
@@ -68,29 +47,29 @@ def report_of(site: Site, who: Identity = ADA, **changes: Any) -> IncidentReport
     return replace(report, **changes)
 
 
-def put_up(site: Site) -> None:  # noqa: F811
+def put_up(site: Site) -> None:
     for member_id in (1, 2, 3):
         site.ledger(OPERATOR).deposit_bond(member_id, BOND)
 
 
-def case_of(site: Site, case_id: int = 1) -> Case:  # noqa: F811
+def case_of(site: Site, case_id: int = 1) -> Case:
     return site.ledger(OUTSIDER).cases()[case_id - 1]
 
 
-def decide(site: Site, verdict: CaseStatus, from_bond: int = 0) -> None:  # noqa: F811
+def decide(site: Site, verdict: CaseStatus, from_bond: int = 0) -> None:
     action = site.ledger(OUTSIDER).action("IncidentManager", "adjudicate", 1, int(verdict), (from_bond, 0, 0))
     pass_proposal(site, propose(site, actions=(action,), text="A verdict"))
 
 
 @pytest.fixture
-def bonded(community: Site) -> Site:  # noqa: F811
+def bonded(community: Site) -> Site:
     """The first three members have put up a bond."""
     put_up(community)
     return community
 
 
 @pytest.fixture
-def judging(voting: Site) -> Site:  # noqa: F811
+def judging(voting: Site) -> Site:
     """The same where votes count."""
     put_up(voting)
     return voting
@@ -123,7 +102,7 @@ def test_a_report_against_the_rules_is_refused(bonded: Site, changes: dict[str, 
     assert refusal(lambda: submit(bonded, ADA, report_of(bonded, **changes)))[0] == rule
 
 
-def test_a_report_without_a_bond_is_refused(community: Site) -> None:  # noqa: F811
+def test_a_report_without_a_bond_is_refused(community: Site) -> None:
     refused = refusal(lambda: submit(community, ADA, report_of(community)))
     assert refused == ("BondTooSmall", {"memberId": 1, "amount": 0, "needed": REPORT_BOND})
 
@@ -246,11 +225,11 @@ def test_a_vote_changes_the_settings(judging: Site) -> None:
 # disputed rounds and paused runs
 
 
-def disputed(site: Site, number: int) -> IncidentReport:  # noqa: F811
+def disputed(site: Site, number: int) -> IncidentReport:
     return report_of(site, kind=IncidentKind.BAD_ROUND, run_id=1, round=number, artifact=bytes(32))
 
 
-def status_of(site: Site, number: int) -> RoundStatus:  # noqa: F811
+def status_of(site: Site, number: int) -> RoundStatus:
     state = site.ledger(OUTSIDER).round(1, number)
     assert state is not None
     return state.status

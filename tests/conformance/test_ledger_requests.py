@@ -9,6 +9,7 @@ import pytest
 
 from node import cid as cids
 from node.errors import LedgerRefused
+from node.identity import Identity
 from node.ports import Ledger
 from node.records.artifacts import Access, ArtifactKind, ArtifactState
 from node.records.chain import Address
@@ -29,45 +30,24 @@ from node.signed_requests import (
     route_of,
 )
 from node.typed_data import sign
-from tests.conformance.test_ledger import (  # noqa: F401  (fixtures among them)
-    ADA,
-    BO,
-    CY,
-    FAY,
-    OUTSIDER,
-    Identity,
-    Site,
-    anvil,
-    anvil_site,
-    cid,
-    community,
-    digest,
-    join,
-    pass_proposal,
-    propose,
-    refusal,
-    register,
-    request_of,
-    rewarded,
-    running,
-    site,
-    voting,
-)
+from tests.support.acts import cid, digest, join, refusal, register, request_of
+from tests.support.ledger_sites import ADA, BO, CY, FAY, OUTSIDER, Site
+from tests.support.votes import pass_proposal, propose
 
 KEY = b"\x05" * 32
 RECOVERY_DELAY = 3 * 86400
 
 
-def submit(site: Site, who: Identity, request: MemberRequest) -> bytes:  # noqa: F811
+def submit(site: Site, who: Identity, request: MemberRequest) -> bytes:
     ledger = site.ledger(OUTSIDER)
     return ledger.submit(request, sign(who, ledger.domain(route_of(request).contract), request))
 
 
-def soon(site: Site) -> int:  # noqa: F811
+def soon(site: Site) -> int:
     return site.now() + 100
 
 
-def asked(site: Site, who: Identity = BO, **changes: Any) -> AccessRequest:  # noqa: F811
+def asked(site: Site, who: Identity = BO, **changes: Any) -> AccessRequest:
     request = AccessRequest(
         account=who.address,
         digest=digest("secret"),
@@ -79,7 +59,7 @@ def asked(site: Site, who: Identity = BO, **changes: Any) -> AccessRequest:  # n
     return replace(request, **changes)
 
 
-def granted(site: Site, who: Identity = BO, owner: Identity = ADA) -> AccessGrant:  # noqa: F811
+def granted(site: Site, who: Identity = BO, owner: Identity = ADA) -> AccessGrant:
     return AccessGrant(
         owner=owner.address,
         digest=digest("secret"),
@@ -91,7 +71,7 @@ def granted(site: Site, who: Identity = BO, owner: Identity = ADA) -> AccessGran
 
 
 @pytest.fixture
-def exchange(community: Site) -> Site:  # noqa: F811
+def exchange(community: Site) -> Site:
     """A restricted dataset of Ada's."""
     register(community, ADA, "secret", restricted=True)
     return community
@@ -106,7 +86,7 @@ def state_of(ledger: Ledger, text: str) -> ArtifactState:
 # artifacts' states
 
 
-def test_an_owner_supersedes_and_withdraws(community: Site) -> None:  # noqa: F811
+def test_an_owner_supersedes_and_withdraws(community: Site) -> None:
     register(community, ADA, "better", parents=(digest("dataset"),))
     ledger = community.ledger(OUTSIDER)
     submit(
@@ -122,13 +102,13 @@ def test_an_owner_supersedes_and_withdraws(community: Site) -> None:  # noqa: F8
     assert [a.parents for a in ledger.artifacts()] == [(), (digest("dataset"),)]
 
 
-def test_a_withdrawal_by_another_member_is_refused(community: Site) -> None:  # noqa: F811
+def test_a_withdrawal_by_another_member_is_refused(community: Site) -> None:
     request = Withdrawal(owner=BO.address, digest=digest("dataset"), deadline=soon(community))
     rule, values = refusal(lambda: submit(community, BO, request))
     assert (rule, values["signer"]) == ("InvalidSignature", ADA.address)
 
 
-def test_an_artifact_of_another_kind_does_not_take_the_place(community: Site) -> None:  # noqa: F811
+def test_an_artifact_of_another_kind_does_not_take_the_place(community: Site) -> None:
     register(community, ADA, "codec", kind=ArtifactKind.CODEC)
     request = Supersession(owner=ADA.address, digest=digest("dataset"), by=digest("codec"), deadline=soon(community))
     assert refusal(lambda: submit(community, ADA, request)) == (
@@ -137,19 +117,19 @@ def test_an_artifact_of_another_kind_does_not_take_the_place(community: Site) ->
     )
 
 
-def test_a_release_names_its_checkpoint_first(community: Site) -> None:  # noqa: F811
+def test_a_release_names_its_checkpoint_first(community: Site) -> None:
     bare = ("ReleaseWithoutCheckpoint", {"digest": digest("release")})
     assert refusal(lambda: register(community, ADA, "release", kind=ArtifactKind.RELEASE)) == bare
     register(community, ADA, "checkpoint", kind=ArtifactKind.CHECKPOINT, parents=(digest("dataset"),))
     register(community, ADA, "release", kind=ArtifactKind.RELEASE, parents=(digest("checkpoint"),))
 
 
-def test_only_a_dataset_can_be_restricted(community: Site) -> None:  # noqa: F811
+def test_only_a_dataset_can_be_restricted(community: Site) -> None:
     refused = refusal(lambda: register(community, ADA, "codec", kind=ArtifactKind.CODEC, restricted=True))
     assert refused == ("NotRestrictable", {"kind": 3})
 
 
-def test_a_vote_takes_down_and_names_what_was_made_from_it(voting: Site) -> None:  # noqa: F811
+def test_a_vote_takes_down_and_names_what_was_made_from_it(voting: Site) -> None:
     register(voting, ADA, "checkpoint", kind=ArtifactKind.CHECKPOINT, parents=(digest("dataset"),))
     register(voting, BO, "video", kind=ArtifactKind.VIDEO, parents=(digest("checkpoint"),))
     ledger = voting.ledger(OUTSIDER)
@@ -168,7 +148,7 @@ def test_a_vote_takes_down_and_names_what_was_made_from_it(voting: Site) -> None
     assert refused == ("ArtifactNotUsable", {"digest": digest("dataset"), "state": 5})
 
 
-def test_a_vote_does_not_name_a_made_up_descendant(voting: Site) -> None:  # noqa: F811
+def test_a_vote_does_not_name_a_made_up_descendant(voting: Site) -> None:
     register(voting, BO, "unrelated")
     ledger = voting.ledger(OUTSIDER)
     report = cids.to_bytes(cid("report"))
@@ -178,7 +158,7 @@ def test_a_vote_does_not_name_a_made_up_descendant(voting: Site) -> None:  # noq
     assert state_of(ledger, "dataset") == ArtifactState.ACTIVE
 
 
-def test_a_vote_certifies_a_release(voting: Site) -> None:  # noqa: F811
+def test_a_vote_certifies_a_release(voting: Site) -> None:
     register(voting, ADA, "checkpoint", kind=ArtifactKind.CHECKPOINT, parents=(digest("dataset"),))
     register(voting, ADA, "release", kind=ArtifactKind.RELEASE, parents=(digest("checkpoint"),))
     ledger = voting.ledger(OUTSIDER)
@@ -251,21 +231,21 @@ def test_a_request_against_the_rules_of_access_is_refused(
 # recovery
 
 
-def choice(site: Site, who: Identity, recovery: Address) -> RecoveryChoice:  # noqa: F811
+def choice(site: Site, who: Identity, recovery: Address) -> RecoveryChoice:
     nonce = site.ledger(OUTSIDER).nonce("MemberRegistry", who.address)
     return RecoveryChoice(account=who.address, recovery=recovery, nonce=nonce, deadline=soon(site))
 
 
-def move(site: Site, recovery: Identity, to: Address) -> MoveRequest:  # noqa: F811
+def move(site: Site, recovery: Identity, to: Address) -> MoveRequest:
     nonce = site.ledger(OUTSIDER).nonce("MemberRegistry", recovery.address)
     return MoveRequest(recovery=recovery.address, member_id=1, to=to, nonce=nonce, deadline=soon(site))
 
 
-def accept(site: Site, who: Identity) -> bytes:  # noqa: F811
+def accept(site: Site, who: Identity) -> bytes:
     return submit(site, who, MoveAcceptance(member_id=1, account=who.address, deadline=soon(site)))
 
 
-def test_a_recovery_account_moves_a_member_after_the_delay(community: Site) -> None:  # noqa: F811
+def test_a_recovery_account_moves_a_member_after_the_delay(community: Site) -> None:
     ledger = community.ledger(OUTSIDER)
     before = ledger.member(ADA.address)
     assert before is not None
@@ -287,7 +267,7 @@ def test_a_recovery_account_moves_a_member_after_the_delay(community: Site) -> N
     )
 
 
-def test_a_member_stops_a_move_and_it_is_not_repeated(community: Site) -> None:  # noqa: F811
+def test_a_member_stops_a_move_and_it_is_not_repeated(community: Site) -> None:
     ledger = community.ledger(OUTSIDER)
     submit(community, ADA, choice(community, ADA, OUTSIDER.address))
     submit(community, OUTSIDER, move(community, OUTSIDER, FAY.address))
@@ -299,7 +279,7 @@ def test_a_member_stops_a_move_and_it_is_not_repeated(community: Site) -> None: 
     assert (rule, values["account"]) == ("NotTheRecoveryAccount", OUTSIDER.address)
 
 
-def test_another_recovery_account_is_in_force_after_the_delay(community: Site) -> None:  # noqa: F811
+def test_another_recovery_account_is_in_force_after_the_delay(community: Site) -> None:
     ledger = community.ledger(OUTSIDER)
     submit(community, ADA, choice(community, ADA, OUTSIDER.address))
     submit(community, ADA, choice(community, ADA, FAY.address))
@@ -308,13 +288,13 @@ def test_another_recovery_account_is_in_force_after_the_delay(community: Site) -
     assert ledger.recovery(1).recovery == FAY.address
 
 
-def test_nobody_moves_to_another_members_account(community: Site) -> None:  # noqa: F811
+def test_nobody_moves_to_another_members_account(community: Site) -> None:
     submit(community, ADA, choice(community, ADA, OUTSIDER.address))
     refused = refusal(lambda: submit(community, OUTSIDER, move(community, OUTSIDER, BO.address)))
     assert refused == ("AccountTaken", {"account": BO.address})
 
 
-def test_a_vote_moves_a_member(voting: Site) -> None:  # noqa: F811
+def test_a_vote_moves_a_member(voting: Site) -> None:
     ledger = voting.ledger(OUTSIDER)
     action = ledger.action("MemberRegistry", "moveMember", 5, FAY.address)
     pass_proposal(voting, propose(voting, actions=(action,), text="Eve lost her key"))
@@ -323,7 +303,7 @@ def test_a_vote_moves_a_member(voting: Site) -> None:  # noqa: F811
     assert found.member_id == 5
 
 
-def test_a_vote_admits_a_member(voting: Site) -> None:  # noqa: F811
+def test_a_vote_admits_a_member(voting: Site) -> None:
     ledger, request = voting.ledger(OUTSIDER), request_of(voting, FAY, deadline=2**40)
     fields = (request.account, int(request.roles), request.node_key_digest, request.name, request.deadline)
     signature = sign(FAY, ledger.domain("MemberRegistry"), request)
@@ -337,7 +317,7 @@ def test_a_vote_admits_a_member(voting: Site) -> None:  # noqa: F811
 # leaving, node keys
 
 
-def test_who_left_is_not_active_and_no_vote_brings_it_back(voting: Site) -> None:  # noqa: F811
+def test_who_left_is_not_active_and_no_vote_brings_it_back(voting: Site) -> None:
     ledger = voting.ledger(OUTSIDER)
     nonce = ledger.nonce("MemberRegistry", CY.address)
     submit(voting, CY, Leaving(account=CY.address, nonce=nonce, deadline=soon(voting)))
@@ -349,7 +329,7 @@ def test_who_left_is_not_active_and_no_vote_brings_it_back(voting: Site) -> None
         pass_proposal(voting, propose(voting, actions=(action,), text="Bring Cy back"))
 
 
-def test_a_member_rotates_its_node_key_and_the_old_one_stays_taken(community: Site) -> None:  # noqa: F811
+def test_a_member_rotates_its_node_key_and_the_old_one_stays_taken(community: Site) -> None:
     ledger = community.ledger(OUTSIDER)
     for key in (b"\x66" * 32, b"\x01" * 32):
         nonce = ledger.nonce("MemberRegistry", ADA.address)
