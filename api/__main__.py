@@ -13,7 +13,7 @@ from fastapi import FastAPI
 
 from api.app import create_app
 from api.index.event_log import EventLog
-from node.chain import ChainLedger
+from node.chain_ledger import ChainLedger
 from node.config import HOME_VARIABLE, Home
 from node.deployment import Deployment
 from node.errors import ConfigError, TenWingsError

@@ -11,7 +11,7 @@ from gas_chain import Chain
 
 from node import cid as cids
 from node.abi_codec import encode_call
-from node.chain import ChainLedger
+from node.chain_ledger import ChainLedger
 from node.deploy import deploy
 from node.deployment import PROFILES, Deployment, DeploySettings
 from node.governance import ballot_params, describe

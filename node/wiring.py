@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from node.chain import ChainLedger
+from node.chain_ledger import ChainLedger
 from node.config import Home, checked_member_name
 from node.deployment import Deployment
 from node.errors import ConfigError

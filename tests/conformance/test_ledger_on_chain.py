@@ -9,7 +9,7 @@ import pytest
 
 from node import cid as cids
 from node.abi_codec import decode_result, encode_call
-from node.chain import ChainLedger
+from node.chain_ledger import ChainLedger
 from node.deployment import DOMAIN_NAMES, Deployment
 from node.errors import DaemonUnavailable
 from node.records.chain import Address

@@ -17,7 +17,7 @@ from eth_utils.crypto import keccak
 from node import cid as cids
 from node import typed_data
 from node.abi_codec import encode_call
-from node.chain import ChainLedger
+from node.chain_ledger import ChainLedger
 from node.chain_rpc import Rpc
 from node.chain_sender import Sender
 from node.deploy import deploy
@@ -102,7 +102,7 @@ def test_a_pending_transaction_that_was_replaced_is_sent_again(deployment: Deplo
 OTHER_PROCESS = f"""
 import sys
 from pathlib import Path
-from node.chain import ChainLedger
+from node.chain_ledger import ChainLedger
 from node.deployment import Deployment
 from node.identity import Identity
 

@@ -14,7 +14,7 @@ from typing import Any
 import httpx
 import pytest
 
-from node.chain import ChainLedger
+from node.chain_ledger import ChainLedger
 from node.chain_rpc import Rpc
 from node.deploy import deploy
 from node.identity import create_password_file, save_keystore

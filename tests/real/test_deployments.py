@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 from node.abi_codec import encode_call
 from node.artifacts import artifact
-from node.chain import ChainLedger
+from node.chain_ledger import ChainLedger
 from node.chain_rpc import Rpc
 from node.chain_sender import Sender
 from node.cli import app

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Protocol
 
 from node import cid as cids
-from node.chain import ChainLedger
+from node.chain_ledger import ChainLedger
 from node.chain_rpc import Rpc
 from node.deployment import Deployment, DeploySettings
 from node.identity import Identity
