@@ -139,7 +139,7 @@ def _become_task(
         runner(spec, certificates)
     except SystemExit as ended:
         code = ended.code
-    except BaseException:
+    except BaseException:  # KeyboardInterrupt too: `finally` ends this fork, so nobody above could name the reason
         traceback.print_exc()
     finally:
         sys.stdout.flush()

@@ -17,6 +17,7 @@ from node.errors import ConfigError
 if TYPE_CHECKING:
     from model.training.board import Board
     from model.training.fit import Progress
+    from model.training.runs import TrainRequest
 
 model_app = typer.Typer(help="Models on this machine, without a network.", no_args_is_help=True)
 
@@ -24,6 +25,8 @@ PresetOption = Annotated[str, typer.Option(help="Size: nano, tiny, S, B, L, XL, 
 CodecOption = Annotated[str, typer.Option(help="Digest of a codec's file among the parts (default: pixels).")]
 TextOption = Annotated[str, typer.Option(help="Digest of a text encoder's file among the parts (default: bytes).")]
 SeedOption = Annotated[int, typer.Option(help="Of everything that is drawn.")]
+FramesOption = Annotated[int, typer.Option(help="Of a clip.")]
+PixelsOption = Annotated[int, typer.Option(help="Pixels.")]
 
 
 def add_verbs(app: typer.Typer) -> None:
@@ -66,9 +69,9 @@ def model_train(
     minutes: Annotated[float, typer.Option(help="Time to train for; what is left can be resumed.")] = 10.0,
     batch: Annotated[int, typer.Option(help="Clips of a step, over all processes.")] = 16,
     parts: Annotated[int, typer.Option(help="Pieces of a batch (default: one a process); more take less memory.")] = 0,
-    frames: Annotated[int, typer.Option(help="Of a clip.")] = 12,
-    height: Annotated[int, typer.Option(help="Pixels.")] = 32,
-    width: Annotated[int, typer.Option(help="Pixels.")] = 32,
+    frames: FramesOption = 12,
+    height: PixelsOption = 32,
+    width: PixelsOption = 32,
     images: Annotated[float, typer.Option(help="Share of the steps on images, clips of one frame.")] = 0.0,
     tasks: Annotated[str, typer.Option(help="Masks with their weights.")] = "unconditional:2,predict:1",
     learning_rate: Annotated[float, typer.Option(help="Highest step size.")] = 2e-3,
@@ -88,12 +91,7 @@ def model_train(
     as_json: JsonOption = False,
 ) -> None:
     """Train a model on this machine; under torchrun, on several processes."""
-    from model.training.board import Board
-    from model.training.memory import DoesNotFit
-    from model.training.parallel import join_group, leave_group
-    from model.training.rotation import EMA
-    from model.training.runs import TrainRequest, train
-    from model.training.step import TrainingDiverged
+    from model.training.runs import TrainRequest
 
     request = TrainRequest(
         preset=preset,
@@ -118,18 +116,7 @@ def model_train(
         threads=threads,
         seed=seed,
     )
-    printer, group = Out(as_json=as_json), join_group()
-    board = Board(out) if tensorboard and group.rank == 0 else None
-    try:
-        last = train(request, out, resume=resume, group=group, on_progress=_teller(printer, board))
-    except (TrainingDiverged, DoesNotFit) as error:
-        raise ConfigError(str(error)) from error
-    finally:
-        if board:
-            board.close()
-        leave_group()
-    if group.rank == 0:
-        printer.result({"checkpoint": str(last / EMA), "folder": str(last)}, escape(f"averaged weights: {last / EMA}"))
+    _train(request, out, resume=resume, tensorboard=tensorboard, printer=Out(as_json=as_json))
 
 
 @verb
@@ -137,9 +124,9 @@ def model_info(
     checkpoint: Annotated[str, typer.Argument(help="File or CID of a checkpoint; empty: the run's head.")] = "",
     run: RunOption = 1,
     batch: Annotated[int, typer.Option(help="Clips of a step, for the memory that training takes.")] = 16,
-    frames: Annotated[int, typer.Option(help="Of a clip.")] = 12,
-    height: Annotated[int, typer.Option(help="Pixels.")] = 32,
-    width: Annotated[int, typer.Option(help="Pixels.")] = 32,
+    frames: FramesOption = 12,
+    height: PixelsOption = 32,
+    width: PixelsOption = 32,
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -167,6 +154,29 @@ def model_info(
             "training takes": f"{gigabytes(needed.total)} at {batch} clips ({needed})",
         }
     )
+
+
+def _train(request: TrainRequest, out: Path, *, resume: bool, tensorboard: bool, printer: Out) -> None:
+    """Train in this process's group and name what came of it. Raises ConfigError when it diverges or does not fit."""
+    from model.training.board import Board
+    from model.training.memory import DoesNotFit
+    from model.training.parallel import join_group, leave_group
+    from model.training.rotation import EMA
+    from model.training.runs import train
+    from model.training.step import TrainingDiverged
+
+    group = join_group()
+    board = Board(out) if tensorboard and group.rank == 0 else None
+    try:
+        last = train(request, out, resume=resume, group=group, on_progress=_teller(printer, board))
+    except (TrainingDiverged, DoesNotFit) as error:
+        raise ConfigError(str(error)) from error
+    finally:
+        if board:
+            board.close()
+        leave_group()
+    if group.rank == 0:
+        printer.result({"checkpoint": str(last / EMA), "folder": str(last)}, escape(f"averaged weights: {last / EMA}"))
 
 
 def _teller(out: Out, board: Board | None) -> Callable[[Progress], None]:
