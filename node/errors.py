@@ -18,6 +18,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from node.rule_words import words_of
+
 
 class TenWingsError(Exception):
     """Root of everything that the outside world can do to us; its text is fit for a user."""
@@ -80,8 +82,13 @@ class LedgerRefused(LedgerError):
     def __init__(self, rule: str, values: Mapping[str, object] | None = None) -> None:
         self.rule = rule
         self.values = dict(values or {})
-        shown = ", ".join(f"{k}={v}" for k, v in self.values.items())
-        super().__init__(f"the chain refused: {rule}({shown})")
+        shown = ", ".join(f"{name}={_shown(value)}" for name, value in self.values.items())
+        words = words_of(rule)
+        super().__init__(f"the chain refused: {rule}({shown}){f': {words}' if words else ''}")
+
+
+def _shown(value: object) -> str:
+    return f"0x{value.hex()}" if isinstance(value, bytes) else str(value)
 
 
 class SignatureInvalid(TenWingsError):

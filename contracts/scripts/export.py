@@ -1,4 +1,4 @@
-"""Compiles the contracts and writes contracts/artifacts/ (ABI and bytecode) and node/abi/ (ABI alone).
+"""Compiles the contracts and writes contracts/artifacts/ (ABI and bytecode) and node/abi/ (ABIs, and errors in words).
 
 With --check nothing is written: the exit status is 1 when a committed file differs from the sources.
 """
@@ -65,6 +65,7 @@ def compile_contracts() -> Mapping[str, Any]:
 
     outputs = [
         "abi",
+        "userdoc",
         "evm.bytecode.object",
         "evm.deployedBytecode.object",
         "evm.deployedBytecode.immutableReferences",
@@ -82,7 +83,7 @@ def compile_contracts() -> Mapping[str, Any]:
 
 def render(answer: Mapping[str, Any]) -> dict[Path, str]:
     """The exported files' paths and texts."""
-    files = {}
+    files, words = {}, {}
     for name, source in SOURCES.items():
         compiled = answer["contracts"][source][name]
         artifact = {
@@ -96,6 +97,9 @@ def render(answer: Mapping[str, Any]) -> dict[Path, str]:
         }
         files[ARTIFACTS / f"{name}.json"] = json.dumps(artifact, indent=1) + "\n"
         files[ABIS / f"{name}.json"] = json.dumps(compiled["abi"], indent=1) + "\n"
+        for signature, notices in compiled["userdoc"].get("errors", {}).items():
+            words.setdefault(signature.partition("(")[0], notices[0]["notice"])
+    files[ABIS / "errors.json"] = json.dumps(words, indent=1, sort_keys=True) + "\n"
     return files
 
 
