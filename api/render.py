@@ -87,7 +87,7 @@ def environment(*, money: bool) -> Environment:
     )
     env.filters.update(
         short=short, loss=loss, signed=signed, tokens=tokens, count=count, when=when, iso=iso, tone=tone, share=share,
-        duration=duration, as_json=as_json,
+        duration=duration, as_json=as_json, blocks=blocks,
     )  # fmt: skip
     env.globals.update(
         hexagram_of=hexagram_of, hexagram_path=hexagram_path, chart_of=chart_of, token=TOKEN, money=money
@@ -149,6 +149,20 @@ def _moment(timestamp: float) -> datetime | None:
 def tone(state: str) -> str:
     """The colour class of a state."""
     return STATE_TONES.get(state, "calm")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Block:
+    """A heading or a paragraph."""
+
+    text: str
+    heading: bool
+
+
+def blocks(text: str) -> list[Block]:
+    """A plain Markdown text: lines that begin with #, and paragraphs between empty lines."""
+    parts = [" ".join(part.split()) for part in text.split("\n\n")]
+    return [Block(text=part.lstrip("# "), heading=part.startswith("#")) for part in parts if part]
 
 
 def share(part: int, whole: int) -> str:

@@ -14,8 +14,13 @@ import uvicorn
 from playwright.sync_api import Browser, Page, Playwright, sync_playwright
 
 from api.app import create_app
+from node.charter_text import default_charter
+from node.incidents import Target
 from node.records.proposals import Support
-from tests.support.history import REFUSAL_DETAIL, History
+from node.signed_requests import IncidentReport, route_of
+from node.typed_data import sign
+from tests.support.history import REFUSAL_DETAIL, TOKEN, History
+from tests.unit.api.test_incident_pages import asked, reported, secret
 
 pytestmark = pytest.mark.browser
 
@@ -65,7 +70,23 @@ CONTRAST = """() => {
 
 @pytest.fixture(scope="module")
 def history() -> History:
-    return History().play()
+    """With the charter's text at hand, an incident under way, and bob asking for a dataset whose clips are sealed."""
+    history = History().play()
+    history.store.put(default_charter().data)
+    history.ledger.deposit_bond(1, 50 * TOKEN)
+    for request in (reported(history), asked(history, secret(history))):
+        signer = "alice" if isinstance(request, IncidentReport) else "bob"
+        contract = route_of(request).contract
+        history.ledger.submit(request, sign(history.people[signer], history.ledger.domain(contract), request))
+    history.ledger.contain(1, Target.MEMBER, history.clock() + 3600)
+    return history
+
+
+def all_pages(history: History) -> tuple[str, ...]:
+    """The lists, and one page of each kind of thing."""
+    dataset, sealed = (artifact.digest.hex() for artifact in history.ledger.artifacts())
+    things = (f"/proposals/{history.proposal_id}", "/incidents/1", f"/artifacts/0x{dataset}", f"/artifacts/0x{sealed}")
+    return (*PAGES, *things)
 
 
 @pytest.fixture(scope="module")
@@ -198,9 +219,10 @@ def test_every_text_stands_out_from_its_background(
     page = context.new_page()
 
     weak = {}
-    for path in (*PAGES, f"/proposals/{history.proposal_id}", "/nowhere"):
+    for path in (*all_pages(history), "/nowhere"):
         page.goto(address + path)
         weak[path] = page.evaluate(CONTRAST)
+    page.goto(address + "/members")
     shoot(page, f"members-{scheme}")
     context.close()
 
@@ -212,7 +234,7 @@ def test_no_page_is_wider_than_a_phone(browser: Browser, address: str, history: 
     page = context.new_page()
 
     widths = {}
-    for path in (*PAGES, f"/proposals/{history.proposal_id}"):
+    for path in all_pages(history):
         page.goto(address + path)
         widths[path] = page.evaluate("document.documentElement.scrollWidth")
         shoot(page, f"phone{path.replace('/', '-')[:24]}")
