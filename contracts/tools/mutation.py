@@ -3,12 +3,15 @@
 python contracts/tools/mutation.py                 a sample of 60 mutants over all contracts, drawn by --seed
 python contracts/tools/mutation.py --sample 0      all of them: hours
 python contracts/tools/mutation.py --short         a sample of 12
+python contracts/tools/mutation.py --jobs 2        in two copies of the tree at once
 python contracts/tools/mutation.py --json          for machines
 python contracts/tools/mutation.py --check         exits 1 and shows the survivors when the score is below the target
 
 Slither's mutators (arXiv 2006.11597) write the mutants: operators, literals, conditions, lines taken out or reverted.
-One that does not compile counts neither way, and one that compiles to the same bytecode is no mutant. Work is done in a
-copy of the sources under build/: an interrupted run changes nothing here.
+One that does not compile counts neither way, and one that compiles to the same bytecode is no mutant. A mutant is
+killed if a test fails, whose name is kept, or if the tests, which take seconds, do not end in TIME_LIMIT_SECONDS: it
+loops. Forge's tests know no limit on the size of code, so that nothing is killed by growing. Work is done in copies of
+the sources under build/: an interrupted run changes nothing here.
 """
 
 from __future__ import annotations
@@ -17,22 +20,29 @@ import argparse
 import contextlib
 import json
 import os
+import queue
 import random
+import re
 import shutil
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from slither import Slither
+from slither.exceptions import SlitherException
 from slither.tools.mutator.mutators import all_mutators
 from slither.tools.mutator.mutators.abstract_mutator import AbstractMutator
 
 ROOT = Path(__file__).resolve().parents[2]
 TREE = ROOT / "build" / "mutation"
 COPIED = ("contracts", "tests/forge", "tests/vectors", ".solcx")
+SETTINGS = {"FOUNDRY_PROFILE": "quick", "FOUNDRY_DYNAMIC_TEST_LINKING": "true", "FOUNDRY_BYTECODE_HASH": "none"}
+"""Tests are compiled again only where an interface changed; code can be compared, for it carries no hash of sources."""
+TIME_LIMIT_SECONDS = 300
 MIN_SCORE = 0.85
 """Share of valid mutants that a test fails on."""
 
@@ -52,6 +62,8 @@ class Mutant:
     """Slither's name of the kind of change."""
     verdict: str = ""
     """`killed`, `survived`, `invalid` (does not compile) or `equal` (the same bytecode)."""
+    killer: str = ""
+    """What forge says of the first test that fails, or `time limit`."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -59,11 +71,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parse(arguments)
     _copy_tree()
     chosen = sample(list(mutants()), 12 if options.short else options.sample, options.seed)
-    clean = _bytecode()
-    judged = []
-    for number, mutant in enumerate(chosen, start=1):
-        judged.append(judge(mutant, clean))
-        sys.stderr.write(f"{number}/{len(chosen)} {judged[-1].verdict}: {mutant.source}:{mutant.line}\n")
+    judged = judge_all(chosen, options.jobs)
     print(json.dumps([asdict(m) for m in judged], indent=1) if options.json else as_table(judged))
     if options.check and score(judged) < MIN_SCORE:
         sys.stderr.write(f"missed: mutation score {score(judged):.0%}, wanted {MIN_SCORE:.0%}\n")
@@ -83,8 +91,8 @@ def mutants() -> Iterator[Mutant]:
             if contract.is_interface or TREE / "contracts" not in path.parents:
                 continue
             for operator in operators:
-                made = operator(unit, 0, "", "", contract, None, False, TREE, [])._mutate()
-                for patch in made.get("patches", {}).get(str(path), []):
+                made = _patches(operator(unit, 0, "", "", contract, None, False, TREE, []))
+                for patch in made.get(str(path), []):
                     mutant = _mutant(path, patch, operator.NAME)
                     key = (mutant.source, mutant.start, mutant.before, mutant.after)
                     if key not in seen:
@@ -98,16 +106,36 @@ def sample(found: Sequence[Mutant], number: int, seed: int) -> list[Mutant]:
     return sorted(drawn, key=lambda m: (m.source, m.start, m.after))
 
 
-def judge(mutant: Mutant, clean: dict[str, str]) -> Mutant:
-    """Put the mutant into the copied tree, compile, test, and put the original back."""
-    path = TREE / mutant.source
+def judge_all(chosen: Sequence[Mutant], jobs: int) -> list[Mutant]:
+    """Every mutant with its verdict, in the order given; says on stderr how far it is."""
+    clean = _clean_code()
+    trees: queue.Queue[Path] = queue.Queue()
+    trees.put(TREE)
+    for number in range(2, jobs + 1):
+        trees.put(shutil.copytree(TREE, TREE.with_name(f"mutation-{number}"), symlinks=True))
+    with ThreadPoolExecutor(jobs) as pool:
+        judged = []
+        for mutant in pool.map(lambda m: judge(m, clean, trees), chosen):
+            judged.append(mutant)
+            at = f"{mutant.source}:{mutant.line}"
+            sys.stderr.write(f"{len(judged)}/{len(chosen)} {mutant.verdict}: {at} {mutant.killer}\n")
+            sys.stderr.flush()
+    return judged
+
+
+def judge(mutant: Mutant, clean: dict[str, str], trees: queue.Queue[Path]) -> Mutant:
+    """Put the mutant into a free tree, compile, test, and put the original back."""
+    tree = trees.get()
+    path = tree / mutant.source
     original = path.read_bytes()
     end = mutant.start + len(mutant.before.encode())
     path.write_bytes(original[: mutant.start] + mutant.after.encode() + original[end:])
     try:
-        return replace(mutant, verdict=_verdict(clean))
+        verdict, killer = _verdict(tree, clean)
+        return replace(mutant, verdict=verdict, killer=killer)
     finally:
         path.write_bytes(original)
+        trees.put(tree)
 
 
 def score(judged: Sequence[Mutant]) -> float:
@@ -148,34 +176,64 @@ def _mutant(path: Path, patch: dict[str, Any], operator: str) -> Mutant:
     )
 
 
-def _verdict(clean: dict[str, str]) -> str:
-    if _forge("build").returncode:
-        return "invalid"
-    if _bytecode() == clean:
-        return "equal"
-    return "killed" if _forge("test", "--fail-fast").returncode else "survived"
+def _patches(operator: AbstractMutator) -> dict[str, Any]:
+    """By file. Like Slither's own loop it goes on where an operator stumbles: over `(a, b) = f()`, `bool x = false`."""
+    try:
+        found: dict[str, Any] = operator._mutate().get("patches", {})
+    except (AttributeError, SlitherException) as error:
+        sys.stderr.write(f"no mutants by {operator.NAME} in {operator.contract.name}: {error}\n")
+        return {}
+    return found
 
 
-def _forge(*arguments: str) -> subprocess.CompletedProcess[bytes]:
-    env = os.environ | {"FOUNDRY_PROFILE": "quick"}
-    return subprocess.run(["forge", *arguments], cwd=TREE, env=env, capture_output=True, check=False)
+def _verdict(tree: Path, clean: dict[str, str]) -> tuple[str, str]:
+    if _forge(tree, "build").returncode:
+        return "invalid", ""
+    if _bytecode(tree) == clean:
+        return "equal", ""
+    try:
+        tested = _forge(tree, "test", "--fail-fast", seconds=TIME_LIMIT_SECONDS)
+    except subprocess.TimeoutExpired:
+        return "killed", "time limit"
+    failure = re.search(r"^\[FAIL.*", tested.stdout, re.MULTILINE)
+    if tested.returncode and not failure:
+        raise SystemExit(f"expected a failing test, forge stopped for another reason:\n{tested.stdout}{tested.stderr}")
+    return ("killed", failure[0][:200]) if failure else ("survived", "")
 
 
-def _bytecode() -> dict[str, str]:
-    """Deployed code of every contract of ours as it is built now, without the metadata's hash of the sources."""
-    if _forge("build").returncode:
-        raise SystemExit(f"expected the contracts in {TREE} to compile, they do not; run `forge build` first")
+def _forge(tree: Path, *arguments: str, seconds: int | None = None) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        ["forge", *arguments],
+        cwd=tree,
+        env=os.environ | SETTINGS,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=seconds,
+    )
+
+
+def _clean_code() -> dict[str, str]:
+    """The code without any change, with which every test passes: else nothing that follows would mean anything."""
+    tested = _forge(TREE, "test")
+    if tested.returncode:
+        raise SystemExit(f"expected the tests to pass in {TREE}, they do not\n{tested.stdout}{tested.stderr}")
+    return _bytecode(TREE)
+
+
+def _bytecode(tree: Path) -> dict[str, str]:
+    """Creation code, with constructor and deployed code in it, of every contract of ours as it was last built."""
     found = {}
-    for path in sorted((TREE / "build" / "forge").rglob("*.json")):
+    for path in sorted((tree / "build" / "forge").rglob("*.json")):
         artifact = json.loads(path.read_text(encoding="utf-8"))
         if "contracts/" in json.dumps(artifact.get("metadata", {}).get("settings", {}).get("compilationTarget", {})):
-            code = artifact["deployedBytecode"]["object"]
-            found[path.stem] = code[: -2 * (int(code[-4:], 16) + 2)] if len(code) > 4 else code
+            found[path.stem] = artifact["bytecode"]["object"]
     return found
 
 
 def _copy_tree() -> None:
-    shutil.rmtree(TREE, ignore_errors=True)
+    for tree in TREE.parent.glob(f"{TREE.name}*"):
+        shutil.rmtree(tree)
     for name in COPIED:
         shutil.copytree(ROOT / name, TREE / name, symlinks=True)
     shutil.copy(ROOT / "foundry.toml", TREE)
@@ -187,6 +245,7 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--sample", type=int, default=60, help="mutants to judge; 0 judges all")
     parser.add_argument("--seed", type=int, default=1, help="of the sample")
     parser.add_argument("--short", action="store_true", help="a sample of 12")
+    parser.add_argument("--jobs", type=int, choices=(1, 2), default=1, help="trees to work in at once")
     parser.add_argument("--json", action="store_true", help="print JSON")
     parser.add_argument("--check", action="store_true", help="exit 1 when the target is missed")
     return parser.parse_args(arguments)
