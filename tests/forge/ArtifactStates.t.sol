@@ -286,4 +286,47 @@ contract ArtifactStatesTest is World {
         artifacts.revoke(dataset, LATER, stale);
         artifacts.revoke(dataset, LATER, signWithdrawal(OUTSIDER_KEY, vm.addr(OUTSIDER_KEY), dataset));
     }
+
+    // What pages are built from.
+
+    function test_a_supersession_and_a_withdrawal_are_told() public {
+        bytes memory signature = signSupersession(trainerKeys[0], trainer(0), dataset, OTHER);
+        vm.expectEmit(address(artifacts));
+        emit IArtifactRegistry.ArtifactSuperseded(dataset, OTHER);
+        artifacts.supersede(dataset, OTHER, LATER, signature);
+        signature = signWithdrawal(trainerKeys[0], trainer(0), dataset);
+        vm.expectEmit(address(artifacts));
+        emit IArtifactRegistry.ArtifactRevoked(dataset);
+        artifacts.revoke(dataset, LATER, signature);
+        _is(dataset, IArtifactRegistry.State.Revoked);
+    }
+
+    function test_a_freeze_and_its_early_end_are_told() public {
+        vm.expectEmit(address(artifacts));
+        emit IArtifactRegistry.ArtifactFrozen(dataset, uint48(START + 1 days));
+        vm.prank(RESPONDER);
+        artifacts.freeze(dataset, uint48(START + 1 days));
+        vm.expectEmit(address(artifacts));
+        emit IArtifactRegistry.ArtifactUnfrozen(dataset);
+        vm.prank(RESPONDER);
+        artifacts.unfreeze(dataset);
+        _is(dataset, IArtifactRegistry.State.Active);
+    }
+
+    function test_a_takedown_tells_by_whom_what_else_and_why() public {
+        bytes32[] memory named = new bytes32[](3);
+        (named[0], named[1], named[2]) = (CHECKPOINT, RELEASE, VIDEO);
+        bytes memory why = cid(keccak256("report"));
+        vm.expectEmit(address(artifacts));
+        emit IArtifactRegistry.ArtifactTakenDown(dataset, RESPONDER, named, why);
+        vm.prank(RESPONDER);
+        artifacts.takeDown(dataset, descendants(), why);
+    }
+
+    function test_a_certified_release_is_told() public {
+        vm.expectEmit(address(artifacts));
+        emit IArtifactRegistry.ReleaseCertified(RELEASE);
+        vm.prank(address(timelock));
+        artifacts.certifyRelease(RELEASE);
+    }
 }

@@ -134,4 +134,29 @@ contract ArtifactsTest is World {
         r.deadline = uint64(START - 1);
         _expectRefused(r, abi.encodeWithSelector(ISignedRequests.RequestExpired.selector, r.deadline, START));
     }
+
+    function test_a_registration_is_told_whole() public {
+        IArtifactRegistry.Registration memory r = registration();
+        bytes memory signature = signRegistration(trainerKeys[1], r);
+        vm.expectEmit(address(artifacts));
+        emit IArtifactRegistry.ArtifactRegistered(
+            DIGEST, IArtifactRegistry.Kind.Codec, trainer(1), r.cid, "Apache-2.0", r.parents, false
+        );
+        artifacts.register(r, signature);
+    }
+
+    function test_a_licence_is_told_and_keeps_its_number() public {
+        vm.expectEmit(address(artifacts));
+        emit IArtifactRegistry.LicenceSet(3, "MIT", true);
+        vm.prank(address(timelock));
+        artifacts.setLicence("MIT", true);
+        vm.expectEmit(address(artifacts));
+        emit IArtifactRegistry.LicenceSet(3, "MIT", false);
+        vm.prank(address(timelock));
+        artifacts.setLicence("MIT", false);
+        same(artifacts.numLicences(), 3);
+        (string memory spdxId, bool allowed) = artifacts.licence(3);
+        same(keccak256(bytes(spdxId)), keccak256("MIT"));
+        holds(!allowed, "still allowed");
+    }
 }

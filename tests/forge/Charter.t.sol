@@ -65,4 +65,12 @@ contract CharterTest is Votes {
         vm.expectRevert(abi.encodeWithSelector(ICids.InvalidCid.selector, abi.encodePacked(hex"01551221", bytes32(0))));
         new Charter(address(timelock), abi.encodePacked(hex"01551221", bytes32(0)), 1);
     }
+
+    function test_a_new_charter_is_told_with_its_version() public {
+        bytes memory text = cid(keccak256("another charter"));
+        vm.expectEmit(address(charter));
+        emit ICharter.CharterSet(2, text, 8);
+        vm.prank(address(timelock));
+        charter.setCharter(text, 8);
+    }
 }

@@ -195,4 +195,24 @@ contract DataAccessTest is World {
         );
         artifacts.grantAccess(g, signature);
     }
+
+    function test_a_request_a_grant_and_a_revocation_are_told_with_what_each_side_needs() public {
+        IDataAccess.AccessRequest memory asked = request(1);
+        bytes memory signature = signRequest(trainerKeys[1], asked);
+        vm.expectEmit(address(artifacts));
+        emit IDataAccess.AccessRequested(SECRET, trainer(1), keccak256("key"), "a study of waves");
+        artifacts.requestAccess(asked, signature);
+
+        IDataAccess.AccessGrant memory granted = grant(1);
+        signature = signGrant(trainerKeys[0], granted);
+        vm.expectEmit(address(artifacts));
+        emit IDataAccess.AccessGranted(SECRET, trainer(1), hex"c0ffee");
+        artifacts.grantAccess(granted, signature);
+
+        IDataAccess.AccessRevocation memory revoked = revocation(1);
+        signature = signRevocation(trainerKeys[0], revoked);
+        vm.expectEmit(address(artifacts));
+        emit IDataAccess.AccessRevoked(SECRET, trainer(1));
+        artifacts.revokeAccess(revoked, signature);
+    }
 }

@@ -294,4 +294,35 @@ contract DisputesTest is World {
         vm.expectRevert(abi.encodeWithSelector(IRunDisputes.RoundNotOpen.selector, RUN, round, uint8(status)));
         dispute(round);
     }
+
+    // What pages are built from.
+
+    function test_a_dispute_its_void_and_the_head_that_comes_back_are_told() public {
+        commitRound(ROOT, 10);
+        commitRound(ROOT, 20);
+        commitRound(ROOT, 40);
+        vm.expectEmit(address(runs));
+        emit IRunDisputes.RoundDisputed(RUN, 2);
+        dispute(2);
+        vm.expectEmit(address(runs));
+        emit IRunDisputes.DisputeSettled(RUN, 2, true, uint48(START) + DISPUTE_WINDOW);
+        vm.expectEmit(address(runs));
+        emit IRunDisputes.RoundsVoided(RUN, 2, 3, 1);
+        settle(2, true);
+        vm.expectEmit(address(runs));
+        emit IRunDisputes.HeadRestored(RUN, 1, keccak256(abi.encode("checkpoint", 1)), 10);
+        runs.restoreHead(RUN, dataOf(RUN, 2));
+    }
+
+    function test_a_pause_and_its_early_end_are_told() public {
+        vm.expectEmit(address(runs));
+        emit IRunDisputes.RunPaused(RUN, uint48(START + 1 days));
+        vm.prank(INCIDENTS);
+        runs.pause(RUN, uint48(START + 1 days));
+        vm.expectEmit(address(runs));
+        emit IRunDisputes.RunUnpaused(RUN);
+        vm.prank(INCIDENTS);
+        runs.unpause(RUN);
+        same(runs.run(RUN).pausedUntil, START);
+    }
 }

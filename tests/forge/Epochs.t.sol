@@ -169,4 +169,29 @@ contract EpochsTest is World {
         bytes32[] memory proof = Trees.proof(hashes, hashes[0]);
         holds(!epochs.verify(1, trainerId(0), trainer(0), 2500, 50, proof), "above the cap, yet taken");
     }
+
+    function test_an_epoch_is_told_whole() public {
+        IMeritEpochs.EpochCommit memory c = nextEpoch();
+        bytes[] memory signatures = cosign(epochDigest(c), K);
+        uint48 finalAt = uint48(block.timestamp) + FINALITY_DELAY;
+        vm.expectEmit(address(epochs));
+        emit IMeritEpochs.EpochCommitted(1, RUN, 1, c.root, 100, 50, 3, c.treeCid, finalAt);
+        epochs.commitEpoch(c, signatures);
+        IMeritEpochs.Epoch memory kept = epochs.epoch(1);
+        same(kept.root, c.root);
+        same(kept.maxWeight, 50);
+        same(kept.runId, RUN);
+        same(kept.uptoRound, 1);
+        same(kept.count, 3);
+    }
+
+    function test_new_bounds_are_told_and_kept_up_to_their_ends() public {
+        IMeritEpochs.Bounds memory widest = IMeritEpochs.Bounds(10_000, 100_000);
+        vm.expectEmit(address(epochs));
+        emit IMeritEpochs.MeritBoundsSet(widest);
+        vm.prank(address(timelock));
+        epochs.setBounds(widest);
+        same(epochs.bounds().maxShareBps, 10_000);
+        same(epochs.bounds().maxGrowthBps, 100_000);
+    }
 }

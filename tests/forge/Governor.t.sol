@@ -165,4 +165,17 @@ contract GovernorTest is Votes {
         same(against, 50);
         same(inFavour, 50);
     }
+
+    function test_a_refused_ballot_is_told_with_its_reason() public {
+        uint256 proposalId = proposeAndOpen(standard());
+        vote(proposalId, 0, 0);
+        ITenWingsGovernor.SignedBallot[] memory ballots = new ITenWingsGovernor.SignedBallot[](1);
+        ballots[0] = ITenWingsGovernor.SignedBallot(
+            proposalId, 1, trainer(0), "because", ballot(1, 0), signBallot(proposalId, 0, 1)
+        );
+        bytes memory reason = abi.encodeWithSelector(IGovernor.GovernorAlreadyCastVote.selector, trainer(0));
+        vm.expectEmit(address(governor));
+        emit ITenWingsGovernor.BallotRefused(proposalId, trainer(0), reason);
+        same(governor.castBallots(ballots), 0);
+    }
 }

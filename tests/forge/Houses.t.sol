@@ -221,4 +221,21 @@ contract HousesTest is Votes {
         same(governor.votingDelay(), r.votingDelaySeconds);
         same(governor.votingPeriod(), r.votingPeriodSeconds);
     }
+
+    function test_new_kinds_and_rules_are_told() public {
+        ITenWingsGovernor.KindSetting memory s =
+            ITenWingsGovernor.KindSetting(address(runs), bytes4("call"), ITenWingsGovernor.Kind.Constitutional);
+        Proposal memory p = proposal(address(governor), abi.encodeCall(ITenWingsGovernor.setKind, (s)));
+        passUpToExecution(p);
+        vm.expectEmit(address(governor));
+        emit ITenWingsGovernor.KindSet(address(runs), bytes4("call"), ITenWingsGovernor.Kind.Constitutional);
+        execute(p);
+        IGovernorRules.Rules memory r = rules();
+        r.vetoBps = 5000;
+        p = ruling(r);
+        passUpToExecution(p);
+        vm.expectEmit(address(governor));
+        emit IGovernorRules.RulesSet(r);
+        execute(p);
+    }
 }

@@ -409,4 +409,97 @@ contract IncidentsTest is Incidents {
         vm.expectPartialRevert(bytes4(keccak256("UnknownMember(uint256)")));
         incidents.deposit(99, 1);
     }
+
+    // What pages are built from.
+
+    function test_a_report_is_told_whole() public {
+        IIncidentManager.Report memory r = reportOf(0, ACCUSED);
+        (r.kind, r.round) = (uint8(IIncidentManager.Kind.BadRound), 4);
+        bytes memory signature = signReport(trainerKeys[0], r);
+        vm.expectEmit(address(incidents));
+        emit IIncidentManager.IncidentReported(
+            1,
+            1,
+            ACCUSED,
+            IIncidentManager.Kind.BadRound,
+            3,
+            RUN,
+            4,
+            dataset,
+            r.evidenceCid,
+            REPORT_BOND,
+            uint48(START) + CASE_SECONDS
+        );
+        incidents.report(r, signature);
+        same(incidents.numCases(), 1);
+    }
+
+    function test_a_containment_and_its_end_are_told() public {
+        report(0, ACCUSED);
+        vm.expectEmit(address(incidents));
+        emit IIncidentManager.IncidentContained(1, ON_MEMBER, uint48(START + 1 days), GUARDIAN);
+        contain(1, ON_MEMBER, uint48(START + 1 days));
+        vm.expectEmit(address(incidents));
+        emit IIncidentManager.IncidentAdjudicated(1, IIncidentManager.Status.Dismissed, 0, REPORT_BOND, 0);
+        vm.expectEmit(address(incidents));
+        emit IIncidentManager.IncidentReleased(1);
+        adjudicate(1, IIncidentManager.Status.Dismissed, 0, 0);
+    }
+
+    function test_a_verdict_is_told_with_what_it_moves() public {
+        report(0, ACCUSED);
+        vm.expectEmit(address(incidents));
+        emit IIncidentManager.IncidentAdjudicated(1, IIncidentManager.Status.Upheld, 30e18, REPORT_BOND, REPORT_BOND);
+        adjudicate(1, IIncidentManager.Status.Upheld, 30e18, 0);
+        report(0, ACCUSED);
+        vm.expectEmit(address(incidents));
+        emit IIncidentManager.IncidentAdjudicated(2, IIncidentManager.Status.Malicious, 0, 0, 0);
+        adjudicate(2, IIncidentManager.Status.Malicious, 0, 0);
+    }
+
+    function test_the_end_of_a_case_is_told() public {
+        report(0, ACCUSED);
+        vm.warp(START + CASE_SECONDS + 1);
+        vm.expectEmit(address(incidents));
+        emit IIncidentManager.IncidentLapsed(1);
+        incidents.lapse(1);
+        bytes memory learned = cid(keccak256("post-mortem"));
+        vm.expectEmit(address(incidents));
+        emit IIncidentManager.IncidentClosed(1, learned);
+        vm.prank(GUARDIAN);
+        incidents.close(1, learned);
+    }
+
+    function test_new_settings_are_told_up_to_their_ends() public {
+        vm.expectEmit(address(incidents));
+        emit IIncidentManager.IncidentSettingsSet(2e18, 30 days, 90 days);
+        vm.prank(address(timelock));
+        incidents.setSettings(IIncidentManager.Settings(2e18, 30 days, 90 days));
+        vm.expectPartialRevert(IIncidentManager.InvalidSettings.selector);
+        vm.prank(address(timelock));
+        incidents.setSettings(IIncidentManager.Settings(2e18, 1 days, 90 days + 1));
+        vm.expectPartialRevert(IIncidentManager.InvalidSettings.selector);
+        vm.prank(address(timelock));
+        incidents.setSettings(IIncidentManager.Settings(2e18, 0, 1 days));
+        vm.expectPartialRevert(IIncidentManager.InvalidSettings.selector);
+        vm.prank(address(timelock));
+        incidents.setSettings(IIncidentManager.Settings(2e18, 1 days, 0));
+    }
+
+    function test_what_a_bond_gains_and_loses_is_told() public {
+        vm.prank(ADMIN);
+        token.approve(address(incidents), 3e18);
+        vm.expectEmit(address(incidents));
+        emit IMemberBonds.BondDeposited(1, ADMIN, 3e18);
+        vm.prank(ADMIN);
+        incidents.deposit(1, 3e18);
+        bytes memory signature = signWithdrawal(trainerKeys[0], trainer(0), 40e18, 0);
+        vm.expectEmit(address(incidents));
+        emit IMemberBonds.BondWithdrawalRequested(1, 40e18, uint48(START) + WITHDRAWAL_SECONDS);
+        incidents.requestWithdrawal(trainer(0), 40e18, 0, LATER, signature);
+        vm.warp(START + WITHDRAWAL_SECONDS);
+        vm.expectEmit(address(incidents));
+        emit IMemberBonds.BondWithdrawn(1, trainer(0), 40e18);
+        incidents.withdraw(1);
+    }
 }

@@ -4,6 +4,7 @@ pragma solidity 0.8.37;
 import {IGovernor} from "@openzeppelin/contracts/governance/IGovernor.sol";
 
 import {Votes} from "./Votes.sol";
+import {ITenWingsGovernor} from "contracts/interfaces/ITenWingsGovernor.sol";
 
 /// @title When a vote is extended, and when not. A quarter of three days is late.
 contract LateSwingTest is Votes {
@@ -73,5 +74,14 @@ contract LateSwingTest is Votes {
         same(against, 1);
         same(inFavour, 1);
         same(abstain, 0);
+    }
+
+    function test_an_extension_is_told_with_its_new_end() public {
+        (uint256 proposalId, uint256 deadline) = _lateIn(standard());
+        bytes memory params = ballot(1, 2);
+        vm.expectEmit(address(governor));
+        emit ITenWingsGovernor.ProposalExtended(proposalId, uint64(deadline + LATE));
+        vm.prank(trainer(2));
+        governor.castVoteWithReasonAndParams(proposalId, 1, "", params);
     }
 }

@@ -241,4 +241,37 @@ contract MembersTest is World {
         holds(!members.isActive(account, TRAINER | EVALUATOR), "has only one of the two");
         holds(!members.isActive(RELAYER, 0), "never joined");
     }
+
+    // What pages are built from.
+
+    function test_joining_tells_roles_key_name_and_who_vouched() public {
+        IMemberRegistry.JoinRequest memory request = joining();
+        bytes memory signature = signJoin(KEY, request);
+        bytes memory voucher = signVoucher(ADMITTER_KEY, request);
+        vm.expectEmit(address(members));
+        emit IMemberRegistry.MemberJoined(
+            8, request.account, TRAINER, request.nodeKeyDigest, "Ada", vm.addr(ADMITTER_KEY)
+        );
+        members.join(request, signature, voucher);
+    }
+
+    function test_a_rotation_tells_the_old_key_and_the_new() public {
+        (,,,, bytes32 oldKey) = members.memberOf(trainer(0));
+        bytes32 newKey = keccak256("new key");
+        bytes memory signature = signRotation(newKey, 0, LATER);
+        vm.expectEmit(address(members));
+        emit IMemberRegistry.NodeKeyRotated(1, trainer(0), oldKey, newKey);
+        members.rotateNodeKey(trainer(0), newKey, LATER, signature);
+    }
+
+    function test_a_suspension_and_its_end_are_told() public {
+        vm.expectEmit(address(members));
+        emit IMemberRegistry.MemberActiveSet(1, false);
+        vm.prank(address(timelock));
+        members.setActive(1, false);
+        vm.expectEmit(address(members));
+        emit IMemberRegistry.MemberActiveSet(1, true);
+        vm.prank(address(timelock));
+        members.setActive(1, true);
+    }
 }

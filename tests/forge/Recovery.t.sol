@@ -348,4 +348,89 @@ contract RecoveryTest is World {
         vm.prank(stranger);
         members.bar(trainerId(0), uint48(START + 1));
     }
+
+    // What pages are built from.
+
+    function signChoice(uint256 recoveryKey) private view returns (bytes memory) {
+        bytes32 typehash =
+            keccak256("RecoveryChoice(address account,address recovery,uint256 nonce,uint64 deadline)");
+        uint256 nonce = members.nonces(trainer(0));
+        return _sign(trainerKeys[0], abi.encode(typehash, trainer(0), vm.addr(recoveryKey), nonce, LATER));
+    }
+
+    function test_a_first_recovery_account_is_told_at_once_and_another_with_its_delay() public {
+        bytes memory first = signChoice(FRIEND);
+        vm.expectEmit(address(members));
+        emit IAccountRecovery.RecoveryNamed(1, vm.addr(FRIEND), uint48(START));
+        members.setRecovery(trainer(0), vm.addr(FRIEND), 0, LATER, first);
+        bytes memory second = signChoice(FRESH);
+        vm.expectEmit(address(members));
+        emit IAccountRecovery.RecoveryNamed(1, vm.addr(FRESH), uint48(START) + RECOVERY_DELAY);
+        members.setRecovery(trainer(0), vm.addr(FRESH), 1, LATER, second);
+    }
+
+    function test_a_moves_start_and_end_are_told() public {
+        choose(FRIEND);
+        IAccountRecovery.MoveRequest memory r = moveRequest(FRIEND, FRESH);
+        bytes memory signature = signMove(FRIEND, r);
+        vm.expectEmit(address(members));
+        emit IAccountRecovery.MoveStarted(1, vm.addr(FRESH), vm.addr(FRIEND), uint48(START) + RECOVERY_DELAY);
+        members.startMove(r, signature);
+        (address recovery, address movingTo, uint48 acceptableFrom) = members.recoveryOf(1);
+        same(recovery, vm.addr(FRIEND));
+        same(movingTo, vm.addr(FRESH));
+        same(acceptableFrom, START + RECOVERY_DELAY);
+        vm.warp(START + RECOVERY_DELAY);
+        signature = acceptance(FRESH);
+        vm.expectEmit(address(members));
+        emit IAccountRecovery.MemberMoved(1, trainer(0), vm.addr(FRESH));
+        members.acceptMove(1, LATER, signature);
+    }
+
+    function test_a_stopped_move_is_told() public {
+        choose(FRIEND);
+        start(FRIEND, FRESH);
+        bytes32 typehash = keccak256("MoveStop(address account,uint256 nonce,uint64 deadline)");
+        bytes memory signature = _sign(trainerKeys[0], abi.encode(typehash, trainer(0), 1, LATER));
+        vm.expectEmit(address(members));
+        emit IAccountRecovery.MoveStopped(1, vm.addr(FRESH), vm.addr(FRIEND));
+        members.stopMove(trainer(0), 1, LATER, signature);
+    }
+
+    function test_a_new_delay_is_told_beside_the_old() public {
+        vm.expectEmit(address(members));
+        emit IAccountRecovery.RecoveryDelaySet(RECOVERY_DELAY, 90 days);
+        vm.prank(address(timelock));
+        members.setRecoveryDelay(90 days);
+    }
+
+    function test_leaving_is_told_and_takes_the_recovery_account_along() public {
+        choose(FRIEND);
+        bytes32 typehash = keccak256("Leaving(address account,uint256 nonce,uint64 deadline)");
+        bytes memory signature = _sign(trainerKeys[0], abi.encode(typehash, trainer(0), 1, LATER));
+        vm.expectEmit(address(members));
+        emit IMemberRegistry.MemberLeft(1, trainer(0));
+        members.resign(trainer(0), 1, LATER, signature);
+        (address recovery,,) = members.recoveryOf(1);
+        same(recovery, address(0));
+    }
+
+    function test_a_bar_and_its_early_end_are_told() public {
+        vm.expectEmit(address(members));
+        emit IMemberRegistry.MemberBarred(1, uint48(START + 1 days));
+        vm.prank(RESPONDER);
+        members.bar(1, uint48(START + 1 days));
+        same(members.barredUntil(1), START + 1 days);
+        vm.expectEmit(address(members));
+        emit IMemberRegistry.MemberUnbarred(1);
+        vm.prank(RESPONDER);
+        members.unbar(1);
+        holds(members.isActive(trainer(0), TRAINER), "still barred");
+    }
+
+    function test_a_bar_into_the_past_is_refused() public {
+        vm.expectRevert(abi.encodeWithSelector(IMemberRegistry.InvalidBar.selector, START, START + 30 days));
+        vm.prank(RESPONDER);
+        members.bar(1, uint48(START));
+    }
 }

@@ -260,4 +260,54 @@ contract RunVotesTest is World {
         if (position == 7) p.trainersBps = uint16(value);
         if (position == 8) p.aggregationRule = uint8(value);
     }
+
+    // What pages are built from.
+
+    function test_a_vote_about_the_terms_is_told_with_the_round_it_binds() public {
+        commitRound(ROOT, 0);
+        bytes memory spec = cid(keccak256("spec 2"));
+        vm.expectEmit(address(runs));
+        emit IRunGovernance.SpecChanged(RUN, 2, keccak256("spec 2"), spec, 2, specParams());
+        vm.prank(address(timelock));
+        runs.setSpec(RUN, spec, specParams());
+
+        bytes32 other = register("other", IArtifactRegistry.Kind.Dataset);
+        vm.expectEmit(address(runs));
+        emit IRunGovernance.DatasetChanged(RUN, other, 2);
+        vm.prank(address(timelock));
+        runs.setDataset(RUN, other);
+        same(runs.run(RUN).datasetDigest, other);
+    }
+
+    function test_a_vote_about_the_numbers_is_told() public {
+        vm.expectEmit(address(runs));
+        emit IRunGovernance.QuorumChanged(RUN, 2);
+        vm.prank(address(timelock));
+        runs.setQuorum(RUN, 2);
+        vm.expectEmit(address(runs));
+        emit IRunGovernance.RewardCapChanged(RUN, 7);
+        vm.prank(address(timelock));
+        runs.setRewardCap(RUN, 7);
+        IRunGovernance.ParamBounds memory tighter = bounds();
+        tighter.most.batchSize = 64;
+        vm.expectEmit(address(runs));
+        emit IRunGovernance.BoundsChanged(tighter);
+        vm.prank(address(timelock));
+        runs.setBounds(tighter);
+    }
+
+    function test_a_vote_about_the_head_is_told() public {
+        bytes32 better = register("better", IArtifactRegistry.Kind.Checkpoint);
+        commitRound(ROOT, 10);
+        vm.warp(block.timestamp + DISPUTE_WINDOW);
+        ITrainingRuns.RoundData memory data = dataOf(RUN, 1);
+        vm.expectEmit(address(runs));
+        emit IRunGovernance.RolledBack(RUN, 1, data.checkpointDigest);
+        vm.prank(address(timelock));
+        runs.rollBack(RUN, 1, data);
+        vm.expectEmit(address(runs));
+        emit IRunGovernance.CheckpointPromoted(RUN, better, cid(better));
+        vm.prank(address(timelock));
+        runs.promote(RUN, cid(better));
+    }
 }

@@ -283,4 +283,50 @@ contract RunsTest is World {
         vm.expectRevert(abi.encodeWithSelector(ITrainingRuns.RoundNotFinal.selector, RUN, 1));
         runs.requireFinal(RUN, 1, dataOf(RUN, 1));
     }
+
+    // What pages are built from.
+
+    function test_a_new_run_is_told_whole_with_its_first_spec() public {
+        ITrainingRuns.RunParams memory p = runParams();
+        vm.expectEmit(address(runs));
+        emit ITrainingRuns.RunCreated(
+            2, COORDINATOR, "first flight", p.specCid, p.genesisCid, dataset, REWARD_CAP, K, DISPUTE_WINDOW, 0, 0
+        );
+        vm.expectEmit(address(runs));
+        emit IRunGovernance.SpecChanged(2, 1, keccak256("spec 1"), p.specCid, 1, p.specParams);
+        vm.prank(COORDINATOR);
+        same(runs.createRun(p), 2);
+    }
+
+    function test_a_round_is_told_whole() public {
+        commitRound(ROOT, 0);
+        ITrainingRuns.RoundCommit memory c = nextCommit(ROOT, 3, 5);
+        c.codecs = 3;
+        bytes[] memory signatures = cosign(roundDigest(c), K);
+        vm.expectEmit(address(runs));
+        emit ITrainingRuns.RoundCommitted(
+            RUN,
+            2,
+            keccak256("spec 1"),
+            dataset,
+            keccak256(abi.encode("checkpoint", 1)),
+            keccak256(abi.encode("checkpoint", 2)),
+            ROOT,
+            keccak256(abi.encode("record", 2)),
+            3,
+            3,
+            5,
+            123_456,
+            1
+        );
+        runs.commitRound(c, signatures);
+    }
+
+    function test_a_failed_round_is_told_with_its_record_and_reason() public {
+        bytes memory kept = cid(keccak256("failed"));
+        vm.expectEmit(address(runs));
+        emit ITrainingRuns.RoundFailed(RUN, 1, kept, "no quorum");
+        vm.prank(COORDINATOR);
+        runs.closeFailed(RUN, 1, kept, "no quorum");
+    }
 }

@@ -23,6 +23,15 @@ contract SponsorsTest is Votes {
         same(governor.proposalProposer(proposalId), trainer(0));
     }
 
+    function test_who_sponsors_beside_the_proposer_is_told() public {
+        Proposal memory p = constitutional();
+        uint256 proposalId = idOf(p);
+        ITenWingsGovernor.Sponsor[] memory sponsors = sponsored(proposalId, 2);
+        vm.expectEmit(address(governor));
+        emit ITenWingsGovernor.ProposalSponsored(proposalId, trainer(1));
+        send(p, trainer(0), sponsors);
+    }
+
     function test_weight_does_not_replace_heads() public {
         Proposal memory p = constitutional();
         ITenWingsGovernor.Sponsor[] memory alone = sponsored(idOf(p), 1); // half of all weight

@@ -309,4 +309,19 @@ contract VaultTest is Rewards {
         commitSigned(c);
         vm.warp(block.timestamp + DISPUTE_WINDOW);
     }
+
+    function test_funds_and_claims_are_told() public {
+        vm.prank(ADMIN);
+        token.approve(address(vault), 5e18);
+        vm.expectEmit(address(vault));
+        emit IRewardVault.RunFunded(RUN, ADMIN, 5e18);
+        vm.prank(ADMIN);
+        vault.fund(RUN, 5e18);
+        claim(grant([uint128(10e18), 0, 0], 10e18), 0);
+        IRewardVault.Leaf[] memory leaves = grant([uint128(50e18), 0, 0], 40e18);
+        bytes32[] memory proof = proofOf(leaves, 0);
+        vm.expectEmit(address(vault));
+        emit IRewardVault.RewardClaimed(RUN, 2, 1, trainer(0), 40e18, 50e18);
+        vault.claim(leaves[0], dataOf(RUN, 2), proof);
+    }
 }

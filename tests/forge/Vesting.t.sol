@@ -98,4 +98,24 @@ contract VestingTest is Rewards {
         vm.prank(COORDINATOR);
         runs.createRun(params);
     }
+
+    function test_what_is_locked_vested_and_slashed_is_told() public {
+        IRewardVault.Leaf[] memory leaves = grant([uint128(50e18), 0, 0], 50e18);
+        bytes32[] memory proof = proofOf(leaves, 0);
+        uint256 began = block.timestamp;
+        vm.expectEmit(address(vault));
+        emit IRewardVault.RewardLocked(RUN, 1, 20e18, uint48(began + VESTING));
+        vault.claim(leaves[0], dataOf(RUN, 1), proof);
+        vm.warp(began + 25 days);
+        vm.expectEmit(address(vault));
+        emit IRewardVault.RewardVested(RUN, 1, 5e18);
+        vault.release(RUN, 1);
+        vm.expectEmit(address(vault));
+        emit IRewardVault.RewardSlashed(RUN, 1, 6e18);
+        vm.prank(INCIDENTS);
+        vault.slashUnvested(RUN, 1, 6e18);
+        (uint256 left, uint48 endsAt) = vault.locked(RUN, 1);
+        same(left, 9e18);
+        same(endsAt, began + VESTING);
+    }
 }
