@@ -329,4 +329,83 @@ contract ArtifactStatesTest is World {
         vm.prank(address(timelock));
         artifacts.certifyRelease(RELEASE);
     }
+
+    // What must not be.
+
+    function _wrong(bytes32 digest, IArtifactRegistry.State found) private pure returns (bytes memory) {
+        return abi.encodeWithSelector(IArtifactRegistry.WrongState.selector, digest, found);
+    }
+
+    function test_nothing_is_superseded_twice_or_by_what_was_withdrawn() public {
+        artifacts.revoke(OTHER, LATER, signWithdrawal(trainerKeys[0], trainer(0), OTHER));
+        bytes memory signature = signSupersession(trainerKeys[0], trainer(0), dataset, OTHER);
+        vm.expectRevert(_wrong(OTHER, IArtifactRegistry.State.Revoked));
+        artifacts.supersede(dataset, OTHER, LATER, signature);
+        signature = signSupersession(trainerKeys[0], trainer(0), OTHER, dataset);
+        vm.expectRevert(_wrong(OTHER, IArtifactRegistry.State.Revoked));
+        artifacts.supersede(OTHER, dataset, LATER, signature);
+    }
+
+    function test_a_suspended_owner_changes_nothing() public {
+        vm.prank(address(timelock));
+        members.setActive(1, false);
+        bytes memory signature = signWithdrawal(trainerKeys[0], trainer(0), dataset);
+        vm.expectPartialRevert(bytes4(keccak256("NotAnActiveMember(address)")));
+        artifacts.revoke(dataset, LATER, signature);
+        signature = signSupersession(trainerKeys[0], trainer(0), dataset, OTHER);
+        vm.expectPartialRevert(bytes4(keccak256("NotAnActiveMember(address)")));
+        artifacts.supersede(dataset, OTHER, LATER, signature);
+    }
+
+    function test_what_is_frozen_cannot_be_withdrawn() public {
+        vm.prank(RESPONDER);
+        artifacts.freeze(dataset, uint48(START + 1 days));
+        bytes memory signature = signWithdrawal(trainerKeys[0], trainer(0), dataset);
+        vm.expectRevert(_wrong(dataset, IArtifactRegistry.State.Frozen));
+        artifacts.revoke(dataset, LATER, signature);
+    }
+
+    function test_what_was_never_registered_is_neither_frozen_nor_taken_down() public {
+        bytes32 nothing = keccak256("nothing");
+        vm.expectRevert(_wrong(nothing, IArtifactRegistry.State.None));
+        vm.prank(RESPONDER);
+        artifacts.freeze(nothing, uint48(START + 1 days));
+        bytes memory why = cid(keccak256("report"));
+        vm.expectRevert(_wrong(nothing, IArtifactRegistry.State.None));
+        vm.prank(RESPONDER);
+        artifacts.takeDown(nothing, new IArtifactRegistry.Descendant[](0), why);
+    }
+
+    function test_a_freeze_into_the_past_is_refused() public {
+        vm.expectRevert(abi.encodeWithSelector(IArtifactRegistry.InvalidFreeze.selector, START, START + 30 days));
+        vm.prank(RESPONDER);
+        artifacts.freeze(dataset, uint48(START));
+    }
+
+    function test_a_takedown_happens_once_and_names_its_report() public {
+        vm.expectPartialRevert(bytes4(keccak256("InvalidCid(bytes)")));
+        vm.prank(RESPONDER);
+        artifacts.takeDown(dataset, new IArtifactRegistry.Descendant[](0), "no cid");
+        takeDown();
+        vm.expectRevert(_wrong(dataset, IArtifactRegistry.State.TakenDown));
+        vm.prank(address(timelock));
+        artifacts.takeDown(dataset, new IArtifactRegistry.Descendant[](0), "no cid");
+    }
+
+    function test_a_withdrawn_release_is_not_certified() public {
+        artifacts.revoke(RELEASE, LATER, signWithdrawal(trainerKeys[0], trainer(0), RELEASE));
+        vm.expectRevert(_wrong(RELEASE, IArtifactRegistry.State.Revoked));
+        vm.prank(address(timelock));
+        artifacts.certifyRelease(RELEASE);
+    }
+
+    function test_a_release_without_parents_is_refused() public {
+        IArtifactRegistry.Registration memory r =
+            registration(1, IArtifactRegistry.Kind.Release, keccak256("bare"), 0);
+        bytes memory signature = signRegistration(trainerKeys[1], r);
+        vm.expectRevert(
+            abi.encodeWithSelector(IArtifactRegistry.ReleaseWithoutCheckpoint.selector, keccak256("bare"))
+        );
+        artifacts.register(r, signature);
+    }
 }

@@ -215,4 +215,91 @@ contract DataAccessTest is World {
         emit IDataAccess.AccessRevoked(SECRET, trainer(1));
         artifacts.revokeAccess(revoked, signature);
     }
+
+    /// @dev Attack: an old request is brought again, to end a grant or bring an old key back.
+    function test_an_old_request_is_not_replayed() public {
+        IDataAccess.AccessRequest memory r = request(1);
+        bytes memory signature = signRequest(trainerKeys[1], r);
+        artifacts.requestAccess(r, signature);
+        letIn(1);
+        vm.expectRevert(abi.encodeWithSelector(Nonces.InvalidAccountNonce.selector, trainer(1), 1));
+        artifacts.requestAccess(r, signature);
+    }
+
+    /// @dev Attack: somebody asks in a member's name, with a key of its own.
+    function test_nobody_asks_in_anothers_name() public {
+        IDataAccess.AccessRequest memory r = request(1);
+        bytes memory signature = signRequest(trainerKeys[2], r);
+        vm.expectRevert(abi.encodeWithSelector(ISignedRequests.InvalidSignature.selector, trainer(1), signature));
+        artifacts.requestAccess(r, signature);
+    }
+
+    /// @dev Attack: a revocation is made by others than the owner, or brought again after another grant.
+    function test_only_the_owner_revokes_and_each_revocation_serves_once() public {
+        ask(1);
+        letIn(1);
+        IDataAccess.AccessRevocation memory r = revocation(1);
+        bytes memory forged = signRevocation(trainerKeys[2], r);
+        vm.expectRevert(abi.encodeWithSelector(ISignedRequests.InvalidSignature.selector, trainer(0), forged));
+        artifacts.revokeAccess(r, forged);
+        bytes memory signature = signRevocation(trainerKeys[0], r);
+        artifacts.revokeAccess(r, signature);
+        ask(1);
+        letIn(1);
+        vm.expectRevert(abi.encodeWithSelector(Nonces.InvalidAccountNonce.selector, trainer(0), 3));
+        artifacts.revokeAccess(r, signature);
+        r.owner = trainer(2);
+        vm.expectRevert(
+            abi.encodeWithSelector(IDataAccess.NotTheOwner.selector, SECRET, trainer(2), trainer(0))
+        );
+        artifacts.revokeAccess(r, signature);
+    }
+
+    function test_what_was_never_asked_for_is_not_revoked() public {
+        IDataAccess.AccessRevocation memory r = revocation(1);
+        bytes memory signature = signRevocation(trainerKeys[0], r);
+        vm.expectRevert(
+            abi.encodeWithSelector(IDataAccess.WrongAccess.selector, SECRET, trainer(1), IDataAccess.Access.None)
+        );
+        artifacts.revokeAccess(r, signature);
+    }
+
+    function test_a_purpose_has_at_most_512_bytes_and_a_wrapped_key_256() public {
+        IDataAccess.AccessRequest memory r = request(1);
+        r.purpose = string(new bytes(513));
+        bytes memory signature = signRequest(trainerKeys[1], r);
+        vm.expectRevert(abi.encodeWithSelector(IDataAccess.InvalidLength.selector, 513, 512));
+        artifacts.requestAccess(r, signature);
+        r.purpose = string(new bytes(512));
+        artifacts.requestAccess(r, signRequest(trainerKeys[1], r));
+        IDataAccess.AccessGrant memory g = grant(1);
+        g.wrappedKey = new bytes(257);
+        signature = signGrant(trainerKeys[0], g);
+        vm.expectRevert(abi.encodeWithSelector(IDataAccess.InvalidLength.selector, 257, 256));
+        artifacts.grantAccess(g, signature);
+        g.wrappedKey = new bytes(256);
+        artifacts.grantAccess(g, signGrant(trainerKeys[0], g));
+        _has(1, IDataAccess.Access.Granted);
+    }
+
+    function test_a_suspended_member_is_not_let_in() public {
+        ask(1);
+        vm.prank(address(timelock));
+        members.setActive(2, false);
+        IDataAccess.AccessGrant memory g = grant(1);
+        bytes memory signature = signGrant(trainerKeys[0], g);
+        vm.expectRevert(abi.encodeWithSelector(IDataAccess.NotAnActiveMember.selector, trainer(1)));
+        artifacts.grantAccess(g, signature);
+    }
+
+    function test_a_dataset_that_was_taken_down_lets_nobody_in() public {
+        vm.prank(RESPONDER);
+        artifacts.takeDown(SECRET, new IArtifactRegistry.Descendant[](0), cid(keccak256("report")));
+        IDataAccess.AccessRequest memory r = request(1);
+        bytes memory signature = signRequest(trainerKeys[1], r);
+        vm.expectRevert(
+            abi.encodeWithSelector(IArtifactRegistry.WrongState.selector, SECRET, IArtifactRegistry.State.TakenDown)
+        );
+        artifacts.requestAccess(r, signature);
+    }
 }

@@ -325,4 +325,26 @@ contract DisputesTest is World {
         runs.unpause(RUN);
         same(runs.run(RUN).pausedUntil, START);
     }
+
+    /// @dev Else a call after the end would prolong the span for which the run is free.
+    function test_ending_a_pause_that_is_over_changes_nothing() public {
+        vm.prank(INCIDENTS);
+        runs.pause(RUN, uint48(START + 1 days));
+        vm.warp(START + 5 days);
+        vm.prank(INCIDENTS);
+        runs.unpause(RUN);
+        same(runs.run(RUN).pausedUntil, START + 1 days);
+    }
+
+    function test_a_void_takes_the_rewards_of_its_rounds_and_no_others() public {
+        commitRound(ROOT, 10);
+        vm.warp(START + DISPUTE_WINDOW);
+        commitRound(ROOT, 20);
+        voidRound(2);
+        ITrainingRuns.RoundData memory data = dataOf(RUN, 1);
+        runs.requireFinal(RUN, 1, data);
+        same(runs.run(RUN).headRound, 1);
+        same(runs.run(RUN).lastRound, 2);
+        same(runs.run(RUN).disputedRound, 0);
+    }
 }

@@ -194,4 +194,20 @@ contract EpochsTest is World {
         same(epochs.bounds().maxShareBps, 10_000);
         same(epochs.bounds().maxGrowthBps, 100_000);
     }
+
+    function test_the_ends_of_what_is_allowed_are_allowed() public {
+        IMeritEpochs.EpochCommit memory c = nextEpoch();
+        c.count = 8; // seven members
+        _expectRefused(c, abi.encodeWithSelector(IMeritEpochs.MoreLeavesThanMembers.selector, 8, 7));
+        c.count = 7;
+        c.totalWeight = uint128(2 ** 56 - 1);
+        epochs.commitEpoch(c, cosign(epochDigest(c), K));
+    }
+
+    function test_a_member_alone_weighs_all() public {
+        IMeritEpochs.EpochCommit memory c = nextEpoch();
+        (c.totalWeight, c.maxWeight, c.count) = (50, 50, 1);
+        epochs.commitEpoch(c, cosign(epochDigest(c), K));
+        same(epochs.epoch(1).maxWeight, 50);
+    }
 }

@@ -178,4 +178,11 @@ contract GovernorTest is Votes {
         emit ITenWingsGovernor.BallotRefused(proposalId, trainer(0), reason);
         same(governor.castBallots(ballots), 0);
     }
+
+    function test_a_ballot_with_empty_params_says_that_a_proof_is_needed() public {
+        uint256 proposalId = proposeAndOpen(standard());
+        vm.expectRevert(abi.encodeWithSelector(ITenWingsGovernor.MeritProofRequired.selector, trainer(0)));
+        vm.prank(trainer(0));
+        governor.castVoteWithReasonAndParams(proposalId, 1, "", "");
+    }
 }

@@ -238,4 +238,17 @@ contract HousesTest is Votes {
         emit IGovernorRules.RulesSet(r);
         execute(p);
     }
+
+    function test_exactly_the_voted_majority_changes_the_constitution() public {
+        IGovernorRules.Rules memory r = rules();
+        r.majorityBps = 8000;
+        pass(ruling(r));
+        Proposal memory p = constitutional();
+        uint256 proposalId = proposeAndOpen(p);
+        vote(proposalId, 0, 1);
+        vote(proposalId, 1, 1);
+        vote(proposalId, 2, 0); // 80 of 100
+        close();
+        expectState(proposalId, IGovernor.ProposalState.Succeeded);
+    }
 }

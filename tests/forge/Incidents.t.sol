@@ -502,4 +502,144 @@ contract IncidentsTest is Incidents {
         emit IMemberBonds.BondWithdrawn(1, trainer(0), 40e18);
         incidents.withdraw(1);
     }
+
+    // The ends of what is allowed.
+
+    function test_each_kind_and_severity_has_a_number_and_no_other_has() public {
+        uint8[4] memory kinds_ = [uint8(0), 7, 3, 3];
+        uint8[4] memory severities = [uint8(1), 1, 0, 5];
+        for (uint256 i = 0; i < 4; ++i) {
+            IIncidentManager.Report memory r = reportOf(0, ACCUSED);
+            (r.kind, r.severity) = (kinds_[i], severities[i]);
+            bytes memory signature = signReport(trainerKeys[0], r);
+            vm.expectRevert(
+                abi.encodeWithSelector(
+                    IIncidentManager.InvalidReport.selector, r.kind, r.severity, ACCUSED, RUN, 0
+                )
+            );
+            incidents.report(r, signature);
+        }
+        IIncidentManager.Report memory last = reportOf(0, ACCUSED);
+        (last.kind, last.severity) = (6, 4);
+        same(incidents.report(last, signReport(trainerKeys[0], last)), 1);
+    }
+
+    function test_a_bad_round_names_its_round_and_nothing_else_does() public {
+        IIncidentManager.Report memory r = reportOf(0, ACCUSED);
+        r.kind = uint8(IIncidentManager.Kind.BadRound);
+        bytes memory signature = signReport(trainerKeys[0], r);
+        vm.expectPartialRevert(IIncidentManager.InvalidReport.selector);
+        incidents.report(r, signature);
+        (r.kind, r.round) = (uint8(IIncidentManager.Kind.HarmfulUpdate), 1);
+        signature = signReport(trainerKeys[0], r);
+        vm.expectPartialRevert(IIncidentManager.InvalidReport.selector);
+        incidents.report(r, signature);
+    }
+
+    function test_an_accused_member_exists() public {
+        IIncidentManager.Report memory r = reportOf(0, 99);
+        bytes memory signature = signReport(trainerKeys[0], r);
+        vm.expectRevert(abi.encodeWithSelector(bytes4(keccak256("UnknownMember(uint256)")), 99));
+        incidents.report(r, signature);
+    }
+
+    function test_in_its_last_second_a_case_is_decided_and_has_not_lapsed() public {
+        report(0, ACCUSED);
+        vm.warp(START + CASE_SECONDS);
+        vm.expectPartialRevert(IIncidentManager.WrongCaseState.selector);
+        incidents.lapse(1);
+        adjudicate(1, IIncidentManager.Status.Upheld, 0, 0);
+        same(_status(1), uint8(IIncidentManager.Status.Upheld));
+    }
+
+    function test_a_containment_into_the_past_is_refused() public {
+        report(0, ACCUSED);
+        vm.expectRevert(
+            abi.encodeWithSelector(IIncidentManager.InvalidContainment.selector, START, START + 7 days)
+        );
+        contain(1, ON_MEMBER, uint48(START));
+    }
+
+    function test_containing_one_leaves_the_others_containable() public {
+        report(0, ACCUSED);
+        report(0, 3);
+        contain(1, ON_MEMBER, uint48(START + 7 days));
+        contain(2, ON_MEMBER, uint48(START + 7 days));
+        holds(!members.isActive(trainer(1), 0) && !members.isActive(trainer(2), 0), "not both barred");
+        same(disputes.pausedUntil(RUN), 0);
+    }
+
+    function test_an_upheld_case_holds_what_it_contained_until_a_vote_or_responder_closes_it() public {
+        report(0, ACCUSED);
+        contain(1, ON_MEMBER, uint48(START + 7 days));
+        adjudicate(1, IIncidentManager.Status.Upheld, 0, 0);
+        holds(!members.isActive(trainer(1), 0), "released by the verdict");
+        vm.prank(address(timelock));
+        incidents.close(1, cid(keccak256("post-mortem")));
+        holds(members.isActive(trainer(1), 0), "still barred");
+        same(incidents.caseOf(1).contained, 0);
+    }
+
+    function test_a_case_that_contained_nothing_releases_nothing() public {
+        report(0, ACCUSED);
+        vm.expectEmit(address(incidents), 0);
+        emit IIncidentManager.IncidentReleased(1);
+        adjudicate(1, IIncidentManager.Status.Dismissed, 0, 0);
+    }
+
+    function test_a_post_mortem_is_a_cid() public {
+        report(0, ACCUSED);
+        adjudicate(1, IIncidentManager.Status.Dismissed, 0, 0);
+        vm.expectPartialRevert(bytes4(keccak256("InvalidCid(bytes)")));
+        vm.prank(GUARDIAN);
+        incidents.close(1, "no cid");
+    }
+
+    function test_a_reward_is_at_most_what_the_pool_has() public {
+        report(0, ACCUSED);
+        adjudicate(1, IIncidentManager.Status.Upheld, 4e18, 0);
+        same(_bond(1), BOND + 4e18);
+        same(incidents.pool(), 0);
+    }
+
+    function test_where_nobody_is_accused_nothing_is_slashed() public {
+        report(0, 0);
+        vm.expectRevert(abi.encodeWithSelector(IIncidentManager.CannotSlash.selector, 1, 0, 0));
+        adjudicate(1, IIncidentManager.Status.Upheld, 0, 1);
+    }
+
+    function test_a_dismissed_case_frees_the_bond_of_who_was_accused() public {
+        report(0, ACCUSED);
+        adjudicate(1, IIncidentManager.Status.Dismissed, 0, 0);
+        same(incidents.bondOf(ACCUSED).openCases, 0);
+        askForBond(1, BOND);
+        vm.warp(START + WITHDRAWAL_SECONDS);
+        incidents.withdraw(ACCUSED);
+        same(token.balanceOf(trainer(1)), BOND);
+    }
+
+    function test_what_a_slash_leaves_of_an_announced_withdrawal_is_paid() public {
+        askForBond(1, BOND);
+        report(0, ACCUSED);
+        adjudicate(1, IIncidentManager.Status.Upheld, 30e18, 0);
+        vm.warp(START + WITHDRAWAL_SECONDS);
+        incidents.withdraw(ACCUSED);
+        same(token.balanceOf(trainer(1)), 70e18);
+        same(_bond(ACCUSED), 0);
+    }
+
+    /// @dev Attack: whoever saw the first request for a bond brings it again later.
+    function test_an_old_request_for_a_bond_is_not_replayed() public {
+        bytes memory signature = signWithdrawal(trainerKeys[0], trainer(0), 1e18, 0);
+        incidents.requestWithdrawal(trainer(0), 1e18, 0, LATER, signature);
+        vm.expectRevert(abi.encodeWithSelector(Nonces.InvalidAccountNonce.selector, trainer(0), 1));
+        incidents.requestWithdrawal(trainer(0), 1e18, 0, LATER, signature);
+    }
+
+    function test_without_a_token_each_member_has_its_own_day() public {
+        incidents = deployIncidents(address(0));
+        report(0, ACCUSED);
+        same(report(2, ACCUSED), 2);
+        same(incidents.caseOf(2).bond, 0);
+    }
 }

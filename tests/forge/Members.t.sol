@@ -274,4 +274,24 @@ contract MembersTest is World {
         vm.prank(address(timelock));
         members.setActive(1, true);
     }
+
+    function test_a_request_holds_to_the_last_second_of_its_deadline() public {
+        IMemberRegistry.JoinRequest memory request = joining();
+        request.deadline = uint64(START);
+        members.join(request, signJoin(KEY, request), signVoucher(ADMITTER_KEY, request));
+        holds(members.isActive(request.account, TRAINER), "did not join");
+    }
+
+    function test_a_node_key_cannot_be_empty() public {
+        IMemberRegistry.JoinRequest memory request = joining();
+        request.nodeKeyDigest = 0;
+        _expectRefusedJoin(request, abi.encodeWithSelector(IMemberRegistry.EmptyNodeKey.selector, request.account));
+    }
+
+    function test_a_rotation_signed_by_another_is_refused() public {
+        bytes32 newKey = keccak256("new key");
+        bytes memory signature = signRotation(newKey, 0, LATER);
+        vm.expectRevert(abi.encodeWithSelector(ISignedRequests.InvalidSignature.selector, trainer(1), signature));
+        members.rotateNodeKey(trainer(1), newKey, LATER, signature);
+    }
 }

@@ -433,4 +433,91 @@ contract RecoveryTest is World {
         vm.prank(RESPONDER);
         members.bar(1, uint48(START));
     }
+
+    // Nobody asks in another's name, and nothing is asked twice.
+
+    /// @dev Attack: a choice that was withdrawn by a later one is brought again.
+    function test_an_old_choice_is_not_replayed() public {
+        bytes memory old = signChoice(FRIEND);
+        members.setRecovery(trainer(0), vm.addr(FRIEND), 0, LATER, old);
+        choose(FRESH);
+        vm.expectRevert(abi.encodeWithSelector(Nonces.InvalidAccountNonce.selector, trainer(0), 2));
+        members.setRecovery(trainer(0), vm.addr(FRIEND), 0, LATER, old);
+    }
+
+    /// @dev Attack: a stranger names a recovery account of its own.
+    function test_nobody_names_anothers_recovery_account() public {
+        bytes32 typehash =
+            keccak256("RecoveryChoice(address account,address recovery,uint256 nonce,uint64 deadline)");
+        bytes memory signature = _sign(THIEF, abi.encode(typehash, trainer(0), vm.addr(THIEF), 0, LATER));
+        vm.expectRevert(abi.encodeWithSelector(ISignedRequests.InvalidSignature.selector, trainer(0), signature));
+        members.setRecovery(trainer(0), vm.addr(THIEF), 0, LATER, signature);
+    }
+
+    /// @dev Attack: a stranger asks in the recovery account's name.
+    function test_a_move_that_the_recovery_account_did_not_sign_is_refused() public {
+        choose(FRIEND);
+        IAccountRecovery.MoveRequest memory r = moveRequest(FRIEND, THIEF);
+        bytes memory signature = signMove(THIEF, r);
+        vm.expectRevert(
+            abi.encodeWithSelector(ISignedRequests.InvalidSignature.selector, vm.addr(FRIEND), signature)
+        );
+        members.startMove(r, signature);
+    }
+
+    /// @dev Attack: whoever has stolen the recovery account keeps a stop from being heard, or others stop a true move.
+    function test_a_move_is_stopped_by_its_member_alone() public {
+        choose(FRIEND);
+        start(FRIEND, FRESH);
+        bytes32 typehash = keccak256("MoveStop(address account,uint256 nonce,uint64 deadline)");
+        bytes memory signature = _sign(THIEF, abi.encode(typehash, trainer(0), 1, LATER));
+        vm.expectRevert(abi.encodeWithSelector(ISignedRequests.InvalidSignature.selector, trainer(0), signature));
+        members.stopMove(trainer(0), 1, LATER, signature);
+    }
+
+    function test_where_nothing_moves_there_is_nothing_to_stop() public {
+        vm.expectRevert(abi.encodeWithSelector(IAccountRecovery.NoMove.selector, 1));
+        members.stopMove(trainer(0), 0, LATER, "");
+    }
+
+    function test_a_second_move_waits_for_the_first() public {
+        choose(FRIEND);
+        start(FRIEND, FRESH);
+        _expectNoStart(
+            FRIEND, abi.encodeWithSelector(IAccountRecovery.MoveUnderWay.selector, 1, vm.addr(FRESH))
+        );
+    }
+
+    function test_no_move_starts_towards_a_members_account() public {
+        choose(FRIEND);
+        IAccountRecovery.MoveRequest memory r = moveRequest(FRIEND, trainerKeys[1]);
+        bytes memory signature = signMove(FRIEND, r);
+        vm.expectRevert(abi.encodeWithSelector(IAccountRecovery.AccountTaken.selector, trainer(1)));
+        members.startMove(r, signature);
+    }
+
+    /// @dev Attack: a leaving that was signed, and thought better of, is brought later.
+    function test_an_old_leaving_is_not_brought_later() public {
+        bytes32 typehash = keccak256("Leaving(address account,uint256 nonce,uint64 deadline)");
+        bytes memory signature = _sign(trainerKeys[0], abi.encode(typehash, trainer(0), 0, LATER));
+        choose(FRIEND); // takes the same nonce
+        vm.expectRevert(abi.encodeWithSelector(Nonces.InvalidAccountNonce.selector, trainer(0), 1));
+        members.resign(trainer(0), 0, LATER, signature);
+    }
+
+    function test_who_left_asks_for_nothing_any_more() public {
+        resign();
+        bytes memory choice = signChoice(FRIEND);
+        vm.expectRevert(abi.encodeWithSelector(IAccountRecovery.NotAMember.selector, trainer(0)));
+        members.setRecovery(trainer(0), vm.addr(FRIEND), 1, LATER, choice);
+    }
+
+    function test_a_bar_follows_its_member_to_another_account() public {
+        vm.prank(RESPONDER);
+        members.bar(1, uint48(START + 1 days));
+        vm.prank(address(timelock));
+        members.moveMember(1, vm.addr(FRESH));
+        holds(!members.isActive(vm.addr(FRESH), 0), "the move ended the bar");
+        same(members.barredUntil(1), START + 1 days);
+    }
 }

@@ -133,6 +133,14 @@ contract SponsorsTest is Votes {
         );
     }
 
+    function test_each_call_has_a_target_a_value_and_data() public {
+        Proposal memory p = standard();
+        vm.expectRevert(abi.encodeWithSelector(IGovernor.GovernorInvalidProposalLength.selector, 1, 1, 2));
+        governor.getProposalId(p.targets, new uint256[](2), p.calldatas, 0);
+        vm.expectRevert(abi.encodeWithSelector(IGovernor.GovernorInvalidProposalLength.selector, 1, 2, 1));
+        governor.getProposalId(p.targets, p.values, new bytes[](2), 0);
+    }
+
     // Descriptions.
 
     function _expectRefused(string memory description, bytes memory reason) private {

@@ -118,4 +118,20 @@ contract VestingTest is Rewards {
         same(left, 9e18);
         same(endsAt, began + VESTING);
     }
+
+    function test_more_than_all_cannot_vest_and_nothing_does_not_vest_over_time() public {
+        ITrainingRuns.RunParams memory params = runParams();
+        (params.vestedBps, params.vestingSeconds) = (10_001, 1 days);
+        vm.expectRevert(abi.encodeWithSelector(ITrainingRuns.InvalidVesting.selector, 10_001, 1 days));
+        vm.prank(COORDINATOR);
+        runs.createRun(params);
+        (params.vestedBps, params.vestingSeconds) = (0, 1 days);
+        vm.expectRevert(abi.encodeWithSelector(ITrainingRuns.InvalidVesting.selector, 0, 1 days));
+        vm.prank(COORDINATOR);
+        runs.createRun(params);
+        (params.vestedBps, params.vestingSeconds) = (10_000, 1 days);
+        vm.prank(COORDINATOR);
+        same(runs.createRun(params), 2);
+        same(runs.run(2).vestedBps, 10_000);
+    }
 }

@@ -18,6 +18,7 @@ interface Vm {
     function etch(address target, bytes calldata code) external;
     function envOr(string calldata name, bool defaultValue) external view returns (bool);
     function expectEmit(address emitter) external;
+    function expectEmit(address emitter, uint64 count) external;
     function expectRevert() external;
     function expectRevert(bytes calldata revertData) external;
     function expectRevert(bytes4 selector) external;
