@@ -46,7 +46,7 @@ test-contracts: setup ## brownie on anvil, slither, coverage, forge fuzz and inv
 
 test-deep: setup ## hours: 100,000 fuzz runs, long invariants, mutants of the contracts
 	FOUNDRY_PROFILE=deep forge test
-	$(BIN)/python contracts/tools/mutation.py --sample 200 --check
+	$(BIN)/python contracts/tools/mutation.py --sample 200 --jobs 2 --check
 
 test-real: setup ## the real stack: chain, IPFS, Flower processes
 	$(PYTEST) -m real

@@ -101,6 +101,14 @@ contract RecoveryTest is World {
         members.acceptMove(trainerId(0), LATER, signature);
     }
 
+    function test_a_move_is_accepted_long_after_the_delay_too() public {
+        choose(FRIEND);
+        start(FRIEND, FRESH);
+        vm.warp(START + 10 * uint256(RECOVERY_DELAY));
+        accept(FRESH);
+        same(members.accountOf(trainerId(0)), vm.addr(FRESH));
+    }
+
     function test_only_the_new_account_accepts() public {
         choose(FRIEND);
         start(FRIEND, FRESH);
