@@ -36,6 +36,7 @@ TRAIN_TOGETHER, MERIT_IS_EARNED, NO_ONE_RULES_ALONE, ALL_CAN_BE_CHECKED, RESPECT
 VERDICTS = {"upheld": CaseStatus.UPHELD, "dismissed": CaseStatus.DISMISSED, "malicious": CaseStatus.MALICIOUS}
 _VERDICT_USAGE = "verdict CASE upheld|dismissed|malicious [BOND_WEI [UNVESTED_WEI]]"
 _DAY = 86_400
+_MAX_DELAY_SECONDS = 90 * _DAY
 _NOBODY = Address("0x" + "0" * 40)
 
 
@@ -297,6 +298,24 @@ def _replace(desk: MemberDesk, _run: int, words: Sequence[str]) -> Any:
     return replacing_calls(desk.ledger, words)
 
 
+def _recovery_delay(desk: MemberDesk, _run: int, words: Sequence[str]) -> Any:
+    (text,) = _exactly(words, 1)
+    now, wanted = desk.ledger.recovery_delay(), int(text)
+    if not 0 < wanted <= _MAX_DELAY_SECONDS or wanted == now:
+        raise ValueError(f"expected 1 to {_MAX_DELAY_SECONDS} seconds, not the {now} in force, got {wanted}")
+    effect = f"Let members stop a move of their account, or a change of recovery account, for {wanted} seconds."
+    return [wanted], effect, {"recovery_delay_seconds": (str(now), str(wanted))}
+
+
+def _incident_settings(desk: MemberDesk, _run: int, words: Sequence[str]) -> Any:
+    settings, changes = _numbers(desk.ledger.incident_settings(), words)
+    if not (0 < settings.case_seconds <= 30 * _DAY and 0 < settings.withdrawal_seconds <= 90 * _DAY):
+        raise ValueError(f"expected up to 30 days for a case and 90 for a withdrawal, in seconds, got {_told(changes)}")
+    if (settings.report_bond > 0) != desk.ledger.pays_rewards():
+        raise ValueError("expected a report_bond above 0 in a network with a token, and 0 in one without")
+    return [tuple(vars(settings).values())], f"Change how incidents run from now on: {_told(changes)}.", changes
+
+
 def _exactly(words: Sequence[str], count: int) -> Sequence[str]:
     if len(words) != count:
         raise ValueError(f"expected {count} words, got {len(words)}")
@@ -336,5 +355,7 @@ FORMS: Mapping[str, Form] = dict((
     _form(_VERDICT_USAGE, "IncidentManager.adjudicate", SAFETY, _verdict),
     _form("replace MODULE ADDRESS...", "TrainingRuns.grantRole", NO_ONE_RULES_ALONE, _replace, many=True),
     _form("move ID ACCOUNT", "MemberRegistry.moveMember", A_COMMUNITY_THAT_LASTS, _move),
+    _form("recovery-delay SECONDS", "MemberRegistry.setRecoveryDelay", A_COMMUNITY_THAT_LASTS, _recovery_delay),
+    _form("incident-settings NAME=NUMBER...", "IncidentManager.setSettings", SAFETY, _incident_settings),
 ))  # fmt: skip
 """By the word that names it; what follows are its own words."""

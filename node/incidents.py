@@ -103,6 +103,18 @@ class Bond:
     """How many open cases accuse the member."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class IncidentSettings:
+    """What holds for cases and withdrawals to come, in the contract's order."""
+
+    report_bond: int
+    """What a report costs until its verdict, in wei; 0 in a network without a token, and only there."""
+    case_seconds: int
+    """From a report to its deadline, at most 30 days."""
+    withdrawal_seconds: int
+    """From asking for a bond to having it, at most 90 days."""
+
+
 def cases_of(events: Iterable[Event]) -> dict[int, Case]:
     """All cases by id; `events` in the chain's order."""
     cases: dict[int, Case] = {}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
-from node.incidents import Bond, Case, Target
+from node.incidents import Bond, Case, IncidentSettings, Target
 from node.records.artifacts import AccessEntry, Artifact, Registration
 from node.records.chain import Address, Block, Domain, Event
 from node.records.content import Cid
@@ -86,6 +86,9 @@ class Ledger(Protocol):
         ...
 
     def recovery(self, member_id: int) -> Recovery: ...
+    def recovery_delay(self) -> int:
+        """How long a member can stop a move of its account, in seconds."""
+        ...
 
     # artifacts
     def register_artifact(self, registration: Registration, signature: bytes) -> bytes:
@@ -176,6 +179,8 @@ class Ledger(Protocol):
     def withdraw_bond(self, member_id: int) -> bytes:
         """Have paid out what the delay is over for; anyone may."""
         ...
+
+    def incident_settings(self) -> IncidentSettings: ...
 
     # merit
     def commit_epoch(self, commit: EpochCommit, signatures: Sequence[bytes]) -> bytes: ...

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 from node import cid as cids
 from node.chain_ledger.rewards import ChainRewards
-from node.incidents import Bond, Case, Target, cases_of
+from node.chain_records import record_from
+from node.incidents import Bond, Case, IncidentSettings, Target, cases_of
 from node.records.content import Cid
 
 
@@ -34,6 +35,9 @@ class ChainIncidents(ChainRewards):
             leaves_from=found["leavesFrom"],
             open_cases=found["openCases"],
         )
+
+    def incident_settings(self) -> IncidentSettings:
+        return record_from(IncidentSettings, self._call("IncidentManager", "settings"))
 
     def deposit_bond(self, member_id: int, amount: int) -> bytes:
         self._allow("IncidentManager", amount)

@@ -30,6 +30,9 @@ class ChainMembers(ChainLink):
             recovery=_none_if_zero(recovery), moving_to=_none_if_zero(moving_to), acceptable_from=acceptable_from
         )
 
+    def recovery_delay(self) -> int:
+        return int(self._call("MemberRegistry", "recoveryDelaySeconds"))
+
 
 def _none_if_zero(account: str) -> Address | None:
     return Address(account) if int(account, 16) else None

@@ -11,7 +11,7 @@ from eth_utils.crypto import keccak
 from node import cid as cids
 from node.deployment import DeploySettings
 from node.errors import LedgerRefused
-from node.incidents import CaseStatus, IncidentKind, Target
+from node.incidents import CaseStatus, IncidentKind, IncidentSettings, Target
 from node.local_ledger.artifacts import ArtifactRegistry
 from node.local_ledger.bonds import NAME, Bonds, Token
 from node.local_ledger.registries import GOVERNANCE_ROLE, MemberRegistry
@@ -211,6 +211,14 @@ class IncidentManager:
             raise LedgerRefused("InvalidSettings", dict(settings))
         self._report_bond, self._case_seconds, self.bonds.withdrawal_seconds = bond, case_seconds, withdrawal
         tx.emit(NAME, "IncidentSettingsSet", **settings)
+
+    def settings_in_force(self) -> IncidentSettings:
+        """For cases and withdrawals to come."""
+        return IncidentSettings(
+            report_bond=self._report_bond,
+            case_seconds=self._case_seconds,
+            withdrawal_seconds=self.bonds.withdrawal_seconds,
+        )
 
     def _require_report(self, r: IncidentReport, reporter_id: int) -> None:
         known = r.kind in list(IncidentKind) and 1 <= r.severity <= _MAX_SEVERITY

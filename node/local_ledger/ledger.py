@@ -14,7 +14,7 @@ from node.access_log import accesses_of
 from node.chain_records import data_of
 from node.deployment import DeploySettings
 from node.errors import LedgerRefused
-from node.incidents import Bond, Case, Target, cases_of
+from node.incidents import Bond, Case, IncidentSettings, Target, cases_of
 from node.local_ledger.contracts import Contracts
 from node.local_ledger.journal import Entry, Journal
 from node.local_ledger.world import Clock, Tx, World, wall_clock
@@ -154,6 +154,9 @@ class LocalLedger:
     def recovery(self, member_id: int) -> Recovery:
         return self._contracts.members.recoveries.get(member_id, self._chain.world.now())
 
+    def recovery_delay(self) -> int:
+        return self._contracts.members.recoveries.delay_seconds
+
     # artifacts
 
     def register_artifact(self, registration: Registration, signature: bytes) -> bytes:
@@ -278,6 +281,9 @@ class LocalLedger:
 
     def bond(self, member_id: int) -> Bond:
         return self._contracts.incidents.bonds.of(member_id)
+
+    def incident_settings(self) -> IncidentSettings:
+        return self._contracts.incidents.settings_in_force()
 
     def deposit_bond(self, member_id: int, amount: int) -> bytes:
         args = (member_id, amount)

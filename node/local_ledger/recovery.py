@@ -44,7 +44,7 @@ class Recoveries:
     def __init__(self, members: Registry, domain: Domain, delay_seconds: int) -> None:
         self._members = members
         self._domain = domain
-        self._delay_seconds = delay_seconds
+        self.delay_seconds = delay_seconds
         self._by_id: dict[int, _Recovery] = {}
 
     def choose(self, tx: Tx, request: RecoveryChoice, signature: bytes) -> None:
@@ -60,7 +60,7 @@ class Recoveries:
         if current == _NOBODY:
             self._by_id[member_id] = _Recovery(current=request.recovery)
         else:
-            start += self._delay_seconds
+            start += self.delay_seconds
             self._by_id[member_id] = _Recovery(current=current, next=request.recovery, next_from=start)
         tx.emit(_NAME, "RecoveryNamed", memberId=member_id, recovery=request.recovery, effectiveFrom=start)
 
@@ -78,7 +78,7 @@ class Recoveries:
         self._members.nonces.require(recovery, request.nonce)
         require_signed(tx, self._domain, request, request.deadline, signature, recovery)
         self._members.nonces.use(recovery)
-        start = tx.timestamp + self._delay_seconds
+        start = tx.timestamp + self.delay_seconds
         self._by_id[member_id] = _Recovery(current=recovery, to=request.to, acceptable_from=start)
         tx.emit(_NAME, "MoveStarted", memberId=member_id, to=request.to, recovery=recovery, acceptableFrom=start)
 
@@ -111,8 +111,8 @@ class Recoveries:
         """Raises LedgerRefused("InvalidRecoveryDelay")."""
         if not 0 < delay_seconds <= _MAX_DELAY_SECONDS:
             raise LedgerRefused("InvalidRecoveryDelay", {"delaySeconds": delay_seconds, "maximum": _MAX_DELAY_SECONDS})
-        tx.emit(_NAME, "RecoveryDelaySet", oldSeconds=self._delay_seconds, newSeconds=delay_seconds)
-        self._delay_seconds = delay_seconds
+        tx.emit(_NAME, "RecoveryDelaySet", oldSeconds=self.delay_seconds, newSeconds=delay_seconds)
+        self.delay_seconds = delay_seconds
 
     def get(self, member_id: int, now: int) -> Recovery:
         """What is in force at `now`, and the move under way."""

@@ -220,6 +220,16 @@ def test_a_vote_changes_the_settings(judging: Site) -> None:
     submit(judging, ADA, report_of(judging))
     case = case_of(judging)
     assert (case.bond, case.deadline) == (TWR, case.reported_at + 86400)
+    settings = judging.ledger(OUTSIDER).incident_settings()
+    assert vars(settings) == {"report_bond": TWR, "case_seconds": 86400, "withdrawal_seconds": 60}
+
+
+def test_a_vote_changes_the_recovery_delay(judging: Site) -> None:
+    ledger = judging.ledger(OUTSIDER)
+    assert ledger.recovery_delay() == 3 * 86400
+    action = ledger.action("MemberRegistry", "setRecoveryDelay", 86400)
+    pass_proposal(judging, propose(judging, actions=(action,), text="Faster recoveries"))
+    assert ledger.recovery_delay() == 86400
 
 
 # disputed rounds and paused runs

@@ -87,6 +87,19 @@ def called(desk: MemberDesk, found: Plan) -> tuple[str, dict[str, object]]:
             "Forbid the licence MIT for new artifacts.",
             ProposalKind.STANDARD,
         ),
+        (
+            "recovery-delay 86400",
+            "MemberRegistry.setRecoveryDelay",
+            "Let members stop a move of their account, or a change of recovery account, for 86400 seconds.",
+            ProposalKind.STANDARD,
+        ),
+        (
+            "incident-settings report_bond=5 case_seconds=86400",
+            "IncidentManager.setSettings",
+            "Change how incidents run from now on: report_bond from 10000000000000000000 to 5, case_seconds from "
+            "1209600 to 86400.",
+            ProposalKind.STANDARD,
+        ),
     ],
 )
 def test_a_form_makes_a_call_and_says_its_effect(
@@ -123,6 +136,18 @@ def test_a_form_keeps_what_it_was_not_asked_to_change(bob: MemberDesk) -> None:
     rules = args["newRules"]
     assert isinstance(rules, dict)
     assert (rules["vetoBps"], rules["quorumBps"], rules["votingPeriodSeconds"]) == (4000, 2000, 3600)
+
+
+def test_settings_of_incidents_and_recovery_show_before_and_after(bob: MemberDesk) -> None:
+    delay = plan(bob, 1, ["recovery-delay", "86400"])
+    incidents = plan(bob, 1, ["incident-settings", "withdrawal_seconds=60"])
+
+    assert delay.changes == {"recovery_delay_seconds": ("259200", "86400")}
+    assert called(bob, delay)[1] == {"delaySeconds": 86_400}
+    assert incidents.changes == {"withdrawal_seconds": ("604800", "60")}
+    assert called(bob, incidents)[1] == {
+        "settings_": {"reportBond": 10 * 10**18, "caseSeconds": 1_209_600, "withdrawalSeconds": 60}
+    }
 
 
 def test_a_guardians_term_is_counted_from_the_chains_time(bob: MemberDesk, history: History) -> None:
@@ -168,6 +193,18 @@ def test_a_charter_goes_to_ipfs_and_its_articles_are_counted(bob: MemberDesk, tm
         ("rollback 7", "expected a final round of run 1, got 7"),
         ("spec-bounds", "expected a change, got nothing"),
         ("spec-bounds batch_size=3", "expected NAME=LEAST..MOST"),
+        ("recovery-delay 0", "expected 1 to 7776000 seconds, not the 259200 in force, got 0"),
+        ("recovery-delay 7776001", "expected 1 to 7776000 seconds"),
+        ("recovery-delay 259200", "not the 259200 in force"),
+        ("recovery-delay soon", "invalid literal"),
+        ("incident-settings", "expected a change, got nothing"),
+        (
+            "incident-settings bond=5",
+            "expected NAME=NUMBER with a name of report_bond, case_seconds, withdrawal_seconds",
+        ),
+        ("incident-settings report_bond=0", "expected a report_bond above 0 in a network with a token"),
+        ("incident-settings case_seconds=2592001", "expected up to 30 days for a case"),
+        ("incident-settings withdrawal_seconds=0", "expected up to 30 days for a case and 90 for a withdrawal"),
         ("dataset bafkreigh2akiscaildcqabsyg3dfr6chu3fgpregiymsck7e7aqa4s52zy", "expected a registered dataset"),
     ],
 )
