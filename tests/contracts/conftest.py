@@ -68,6 +68,7 @@ def house(operator, relayer):
         token=found["RewardToken"],
         vault=found["RewardVault"],
         epochs=found["MeritEpochs"],
+        incidents=found["IncidentManager"],
         timelock=found["TimelockController"],
         charter=found["Charter"],
         governor=found["TenWingsGovernor"],

@@ -78,6 +78,7 @@ class House:
     token: Any
     vault: Any
     epochs: Any
+    incidents: Any
     timelock: Any
     charter: Any
     governor: Any
@@ -91,6 +92,7 @@ class House:
             "ArtifactRegistry": self.artifacts,
             "TrainingRuns": self.runs,
             "MeritEpochs": self.epochs,
+            "IncidentManager": self.incidents,
             "TenWingsGovernor": self.governor,
         }[contract].address
         return Domain(name=DOMAIN_NAMES[contract], version="1", chain_id=web3.eth.chain_id, verifying_contract=address)
