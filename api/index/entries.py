@@ -16,6 +16,24 @@ from node.records.runs import RunParams, RunState
 
 
 @dataclass(frozen=True, kw_only=True)
+class RecoveryEntry:
+    """A member's recovery account and move, as the events tell them."""
+
+    current: Address | None = None
+    next: Address | None = None
+    """In force from `next_from` on, in place of `current`; None with a `next_from`: none then."""
+    next_from: int = 0
+    """Unix time; 0: no change is under way."""
+    moving_to: Address | None = None
+    acceptable_from: int = 0
+    """Unix time from which `moving_to` can take the membership over."""
+
+    def in_force(self, now: int) -> Address | None:
+        """Who can start a move at a Unix time."""
+        return self.next if self.next_from and now >= self.next_from else self.current
+
+
+@dataclass(frozen=True, kw_only=True)
 class SpecVersion:
     """A run spec that came into force."""
 
@@ -178,6 +196,8 @@ class History:
     """By member id."""
     accounts: Mapping[str, Member]
     """By account, those left behind included."""
+    recoveries: Mapping[int, RecoveryEntry]
+    """By member id; none for who named no recovery account ever."""
     artifacts: Mapping[bytes, ArtifactEntry]
     """By digest."""
     runs: Mapping[int, RunEntry]

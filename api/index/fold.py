@@ -18,6 +18,7 @@ from api.index.entries import (
     SpecVersion,
     VoteEntry,
 )
+from api.index.recovery_fold import RecoveryFold
 from node.chain_records import round_commit_from
 from node.cid import from_bytes
 from node.incidents import CONTRACT, Case, take_case
@@ -33,6 +34,7 @@ class Fold:
     def __init__(self, events: Iterable[Event] = ()) -> None:
         self._members: dict[int, Member] = {}
         self._former: dict[str, int] = {}
+        self._recoveries = RecoveryFold()
         self._artifacts = ArtifactFold()
         self._cases: dict[int, Case] = {}
         self._runs: dict[int, RunEntry] = {}
@@ -47,6 +49,8 @@ class Fold:
         """Add what happened. Events that no page needs are counted and passed over."""
         for event in events:
             self._num_events += 1
+            if event.contract == "MemberRegistry":
+                self._recoveries.take(event)
             if event.contract == "ArtifactRegistry":
                 self._artifacts.take(event)
             if event.contract == CONTRACT:
@@ -73,6 +77,7 @@ class Fold:
                 **{account: self._members[number] for account, number in self._former.items()},
                 **{str(member.account): member for member in self._members.values()},
             },
+            recoveries=dict(self._recoveries.entries),
             artifacts=dict(self._artifacts.entries),
             runs=dict(self._runs),
             cases=dict(self._cases),

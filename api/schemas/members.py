@@ -5,6 +5,20 @@ from __future__ import annotations
 from api.schemas.page import Big, Hex, Model, Page
 
 
+class RecoveryRow(Model):
+    """Who may move a member that lost its keys, and the move under way."""
+
+    account: str | None
+    """In force now; None where nobody can move the member yet."""
+    next_account: str | None
+    """Takes its place at `next_from`; None beside a `next_from`: nobody does."""
+    next_from: int
+    """Unix time; 0 without a change under way."""
+    moving_to: str | None
+    acceptable_from: int
+    """Unix time from which `moving_to` can take the membership over; until it does the member can stop the move."""
+
+
 class MemberRow(Model):
     """A member: roles, merit, voting weight, rewards over all runs."""
 
@@ -17,6 +31,8 @@ class MemberRow(Model):
     """"active", "suspended", "barred" or "left"."""
     barred_until: int
     """Unix time at which a bar ends by itself; 0 without one."""
+    recovery: RecoveryRow | None
+    """None where no recovery account is named."""
     joined_at: int
     node_key_digest: Hex
     merit: Big | None

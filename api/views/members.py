@@ -6,7 +6,8 @@ from collections import Counter
 from collections.abc import Mapping
 
 from api.desk import Desk, paged
-from api.schemas.members import MemberRow, MembersPage
+from api.index.entries import RecoveryEntry
+from api.schemas.members import MemberRow, MembersPage, RecoveryRow
 from node.records.members import Member, Role
 from node.records.merit import MeritLeaf
 from node.round_record import merit_tree_from_bytes
@@ -72,6 +73,7 @@ def _row(
         active=state == "active",
         state=state,
         barred_until=member.barred_until if state == "barred" else 0,
+        recovery=_recovery(desk.history.recoveries.get(member.member_id), desk.view.block.timestamp),
         joined_at=member.joined_at,
         node_key_digest=member.node_key_digest,
         merit=merit.merit if merit else None,
@@ -79,6 +81,22 @@ def _row(
         weight_bps=merit.weight * 10_000 // total_weight if merit and total_weight else None,
         earned=earned.get(member.member_id, 0),
         claimed=claimed.get(member.member_id, 0),
+    )
+
+
+def _recovery(entry: RecoveryEntry | None, now: int) -> RecoveryRow | None:
+    """A change that came into force is none any more."""
+    if entry is None:
+        return None
+    account, waits = entry.in_force(now), now < entry.next_from
+    if account is None and not waits:
+        return None
+    return RecoveryRow(
+        account=account,
+        next_account=entry.next if waits else None,
+        next_from=entry.next_from if waits else 0,
+        moving_to=entry.moving_to,
+        acceptable_from=entry.acceptable_from,
     )
 
 
