@@ -77,9 +77,9 @@ def measure_short(folder: Path) -> Measured:
     from federation.joining import join, parse_roles
     from federation.network import down, start_nodes, up
     from federation.runs import create_run, train
-    from node.cli import open_desk
     from node.config import Home
     from node.records.artifacts import ArtifactKind
+    from node.wiring import open_desk
 
     home, parts, clock = Home(folder / "home"), dict[str, float](), [time.monotonic()]
 

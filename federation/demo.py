@@ -26,16 +26,16 @@ from federation.runs import create_run, train
 from federation.sampling import SampleRequest, sample_videos
 from federation.server_app import progress_path
 from federation.stage import Stage, wait
-from node.cli import needs, open_relay
 from node.config import Home
 from node.console import Out, loss, short, tokens
 from node.errors import SignatureInvalid
+from node.governance import needs
 from node.local_ports import Ports
 from node.records.artifacts import ArtifactKind
 from node.records.proposals import ProposalState, Support
 from node.records.rounds import RoundStatus
 from node.round_record import RoundRecord
-from node.wiring import COORDINATOR, open_ledger, open_store
+from node.wiring import COORDINATOR, open_ledger, open_relay, open_store
 
 CAST = {"alice": "trainer", "bruno": "trainer", "chen": "trainer", "dora": "evaluator", "emeka": "evaluator"}
 PROMPTS = (

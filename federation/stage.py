@@ -9,12 +9,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from federation.network import down
-from node.cli import open_desk
 from node.config import Home
 from node.console import Out
 from node.errors import ConfigError, TenWingsError
 from node.membership import MemberDesk
 from node.stack import group_status
+from node.wiring import open_desk
 
 WAIT_SECONDS = 120.0
 

@@ -23,13 +23,13 @@ from federation.runs import Event, create_run, train
 from federation.sampling import SampleRequest, sample_videos
 from federation.stage import Stage, wait
 from node import cid as cids
-from node.cli import needs, open_relay
 from node.config import Home
 from node.console import Out, short, tokens
 from node.data_access import grant_access, register_dataset, request_access
 from node.descent import descendants
 from node.errors import ConfigError, TenWingsError
 from node.forms import Plan, plan
+from node.governance import needs
 from node.incidents import Case, IncidentKind, Target
 from node.membership import MemberDesk
 from node.ports import Ledger
@@ -40,7 +40,7 @@ from node.round_record import RoundRecord
 from node.sealed import Sealer, new_content_key
 from node.verbs.artifacts import state_words
 from node.verbs.incidents import report, require_case, state_word
-from node.wiring import COORDINATOR, open_identity, open_ledger, open_store
+from node.wiring import COORDINATOR, open_identity, open_ledger, open_relay, open_store
 
 CAST = {"alice": "trainer", "bruno": "trainer", "chen": "trainer", "dora": "evaluator", "emeka": "evaluator"}
 GRANTED = ("bruno", "dora", "emeka")

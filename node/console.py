@@ -23,6 +23,8 @@ F = TypeVar("F", bound=Callable[..., Any])
 HomeOption = Annotated[
     Path | None, typer.Option("--home", envvar=HOME_VARIABLE, help="State folder (default: ./.tenwings).")
 ]
+AsOption = Annotated[str, typer.Option("--as", help="Member whose key signs.")]
+RunOption = Annotated[int, typer.Option("--run", help="Run id.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="JSON lines for scripts, on stdout.")]
 CALLER_MISTAKE = 2
 INTERRUPTED = 130

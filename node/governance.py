@@ -16,7 +16,7 @@ from node.records.chain import Address
 from node.records.content import Cid
 from node.records.governance import GovernorRules
 from node.records.merit import MeritLeaf
-from node.records.proposals import Action, ProposalKind
+from node.records.proposals import Action, Hurdles, ProposalKind
 from node.records.runs import SpecParams
 
 _SUFFIX = re.compile(r"\n#article=(\d{1,3})\n#proposer=(0x[0-9a-f]{40})\Z")
@@ -51,6 +51,16 @@ def proposal_id(actions: Sequence[Action], description: str, codes: Sequence[byt
 def sponsors_needed(rules: GovernorRules, kind: ProposalKind) -> int:
     """How many members sign a proposal of this kind, its proposer included."""
     return (rules.routine_sponsors, rules.standard_sponsors, rules.constitutional_sponsors)[kind]
+
+
+def needs(hurdles: Hurdles) -> str:
+    """What a proposal must reach, in words."""
+    if hurdles.veto_weight:
+        return f"fewer than {hurdles.veto_weight} against"
+    words = f"{hurdles.for_weight} for"
+    if hurdles.for_heads:
+        words += f" by {hurdles.for_heads} members, {hurdles.majority_bps / 100:g} % of the ballots"
+    return words
 
 
 def kind_in(number: int) -> ProposalKind:

@@ -1,4 +1,4 @@
-"""The one place where adapters are chosen: from a state folder to an identity, a ledger and a content store."""
+"""The one place where adapters are chosen: from a state folder to an identity, a ledger, a content store, a desk."""
 
 from __future__ import annotations
 
@@ -10,7 +10,10 @@ from node.deployment import Deployment
 from node.errors import ConfigError
 from node.identity import Identity, load_keystore, read_password
 from node.ipfs import IpfsStore
+from node.local_ports import Ports
+from node.membership import MemberDesk
 from node.ports import ContentStore, Ledger
+from node.relay_client import RelayClient
 
 COORDINATOR = "coordinator"
 """The node name of the machine that runs the rounds; every other node connects its IPFS node to this one's."""
@@ -49,3 +52,17 @@ def open_met_store(home: Home, node: str) -> ContentStore:
     if node != COORDINATOR and IPFS_API_VARIABLE not in os.environ:
         store.connect(open_store(home, COORDINATOR).peer_address())
     return store
+
+
+def open_desk(home: Home, name: str) -> MemberDesk:
+    """A member's desk over this state folder's network."""
+    identity = open_identity(home, name)
+    node = name if (home.member(name).root / "joined").exists() else COORDINATOR  # an account without a node
+    return MemberDesk(
+        identity=identity, ledger=open_ledger(home, identity), store=open_met_store(home, node), relay=open_relay(home)
+    )
+
+
+def open_relay(home: Home) -> RelayClient:
+    """The API of this state folder's network."""
+    return RelayClient(Ports.of(home).api_url)

@@ -17,11 +17,10 @@ if TYPE_CHECKING:
     from model.codec.base import VideoCodec
     from model.codec.training import Progress
 
-codec_app = typer.Typer(help="Codecs: frames to latents and back.", no_args_is_help=True)
-
 
 def add_verbs(app: typer.Typer) -> None:
     """Add the group `codec`."""
+    codec_app = typer.Typer(help="Codecs: frames to latents and back.", no_args_is_help=True)
     for name, command in (("train", codec_train), ("add", codec_add), ("info", codec_info)):
         codec_app.command(name)(command)
     app.add_typer(codec_app, name="codec")

@@ -12,25 +12,25 @@ from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from federation.verbs import restricted as restricted_verbs
-from node.cli import open_desk
 from node.config import Home
 from node.console import HomeOption, JsonOption, Out, find_home, verb
 from node.data_access import register_dataset
 from node.errors import ConfigError
 from node.sealed import Sealer, new_content_key
+from node.wiring import open_desk
 
 if TYPE_CHECKING:
     from model.data.folder import DatasetFolder
     from model.data.ingest import IngestSettings
     from model.data.ingest import Progress as Reading
 
-data_app = typer.Typer(help="Datasets.", no_args_is_help=True)
 BUILT_IN_CLIPS, FOLDER_CLIPS = 96, 256
 FolderArgument = Annotated[Path, typer.Argument(help="Dataset folder.")]
 
 
 def add_verbs(app: typer.Typer) -> None:
     """Add the group `data`."""
+    data_app = typer.Typer(help="Datasets.", no_args_is_help=True)
     data_app.command("add")(data_add)
     data_app.command("info")(data_info)
     data_app.command("prepare")(data_prepare)

@@ -9,8 +9,7 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
-from node.cli import RunOption
-from node.console import HomeOption, JsonOption, Out, find_home, verb
+from node.console import HomeOption, JsonOption, Out, RunOption, find_home, verb
 
 _ALL = "train,velocity,radius,gravity,combinations,horizon"
 

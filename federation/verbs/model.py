@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.markup import escape
 
-from node.cli import RunOption
-from node.console import HomeOption, JsonOption, Out, find_home, verb
+from node.console import HomeOption, JsonOption, Out, RunOption, find_home, verb
 from node.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -19,7 +18,6 @@ if TYPE_CHECKING:
     from model.training.fit import Progress
     from model.training.runs import TrainRequest
 
-model_app = typer.Typer(help="Models on this machine, without a network.", no_args_is_help=True)
 
 PresetOption = Annotated[str, typer.Option(help="Size: nano, tiny, S, B, L, XL, 2B or 5B.")]
 CodecOption = Annotated[str, typer.Option(help="Digest of a codec's file among the parts (default: pixels).")]
@@ -31,6 +29,7 @@ PixelsOption = Annotated[int, typer.Option(help="Pixels.")]
 
 def add_verbs(app: typer.Typer) -> None:
     """Add the group `model`."""
+    model_app = typer.Typer(help="Models on this machine, without a network.", no_args_is_help=True)
     for name, command in (("init", model_init), ("train", model_train), ("info", model_info)):
         model_app.command(name)(command)
     app.add_typer(model_app, name="model")

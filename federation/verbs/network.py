@@ -7,8 +7,7 @@ from typing import Annotated
 
 import typer
 
-from node.cli import RunOption
-from node.console import HomeOption, JsonOption, Out, find_home, short, verb
+from node.console import HomeOption, JsonOption, Out, RunOption, find_home, short, verb
 from node.errors import ConfigError
 
 

@@ -9,12 +9,12 @@ import typer
 from rich.markup import escape
 
 from federation.verbs.network import parse_settings
-from node.cli import AsOption, RunOption, open_desk, send_or_wait
-from node.console import HomeOption, JsonOption, Out, find_home, verb
+from node.console import AsOption, HomeOption, JsonOption, Out, RunOption, find_home, verb
 from node.errors import ConfigError
 from node.forms import Plan, plan
 from node.membership import MemberDesk
-from node.wiring import open_identity
+from node.verbs.proposals import send_or_wait
+from node.wiring import open_desk, open_identity
 
 
 def add_verbs(app: typer.Typer) -> None:

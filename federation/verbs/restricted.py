@@ -7,14 +7,13 @@ from typing import Annotated
 import typer
 
 from node import cid as cids
-from node.cli import AsOption, open_desk
-from node.console import HomeOption, JsonOption, Out, find_home, short, verb
+from node.console import AsOption, HomeOption, JsonOption, Out, find_home, short, verb
 from node.data_access import grant_access, request_access, require_restricted, revoke_access
 from node.errors import ConfigError
 from node.ports import Ledger
 from node.records.content import Cid
 from node.records.members import Member
-from node.wiring import open_ledger
+from node.wiring import open_desk, open_ledger
 
 CidArgument = Annotated[str, typer.Argument(metavar="CID", help="The restricted dataset.")]
 MemberArgument = Annotated[

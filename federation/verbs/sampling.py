@@ -9,12 +9,12 @@ from typing import Annotated, TypeVar
 import typer
 from rich.markup import escape
 
-from node.cli import RunOption, open_desk
 from node.config import Home
-from node.console import HomeOption, JsonOption, Out, find_home, short, verb
+from node.console import HomeOption, JsonOption, Out, RunOption, find_home, short, verb
 from node.errors import ConfigError
 from node.records.content import Cid
 from node.registering import register_video
+from node.wiring import open_desk
 
 N = TypeVar("N", int, float)
 

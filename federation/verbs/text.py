@@ -16,8 +16,6 @@ from node.errors import ConfigError
 if TYPE_CHECKING:
     from model.text.fit import Fit, FitPlan
 
-text_app = typer.Typer(help="Text encoders and caption writers.", no_args_is_help=True)
-captioner_app = typer.Typer(help="Captioners.", no_args_is_help=True)
 
 OutOption = Annotated[Path, typer.Option(help="File to write.")]
 PresetOption = Annotated[str, typer.Option(help="Size: nano, small or base.")]
@@ -31,6 +29,8 @@ SeedOption = Annotated[int, typer.Option(help="Of everything that is drawn.")]
 
 def add_verbs(app: typer.Typer) -> None:
     """Add the groups `text` and `captioner` and the verbs `caption` and `expand`."""
+    text_app = typer.Typer(help="Text encoders and caption writers.", no_args_is_help=True)
+    captioner_app = typer.Typer(help="Captioners.", no_args_is_help=True)
     text_app.command("train")(text_train)
     captioner_app.command("train")(captioner_train)
     # A group of one command needs a callback, or typer makes the command the group.

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import typer
 
-from node.verbs import artifacts, guardian, incidents, members
+from node.verbs import artifacts, chain, guardian, incidents, members, network, proposals, rewards, runs
 
 
-def add_verbs(app: typer.Typer) -> None:
-    """Called by `node.cli.main`."""
-    artifacts.add_verbs(app)
-    guardian.add_verbs(app)
-    incidents.add_verbs(app)
-    members.add_verbs(app)
+def add_verbs(app: typer.Typer, run_app: typer.Typer) -> None:
+    """Called by `node.cli`; `run_app` is the group `run`, to which others add, too."""
+    runs.add_verbs(run_app)
+    for nouns in (network, chain, members, proposals, rewards, artifacts, incidents, guardian):
+        nouns.add_verbs(app)

@@ -7,22 +7,23 @@ from typing import Annotated
 import typer
 
 from node import cid as cids
-from node.cli import AsOption, RunOption, open_desk
-from node.console import HomeOption, JsonOption, Out, find_home, short, verb
+from node.console import AsOption, HomeOption, JsonOption, Out, RunOption, find_home, short, verb
 from node.descent import descendants
 from node.records.artifacts import Artifact
 from node.records.content import Cid
 from node.registering import register_release
 from node.signed_requests import Supersession, Withdrawal
-from node.wiring import COORDINATOR, open_ledger, open_store
+from node.wiring import COORDINATOR, open_desk, open_ledger, open_store
 
-artifact_app = typer.Typer(help="Registered artifacts: datasets, checkpoints, releases, videos.", no_args_is_help=True)
 CidArgument = Annotated[str, typer.Argument(metavar="CID", help="The artifact.")]
 WhyOption = Annotated[str, typer.Option(help="Why; public.")]
 
 
 def add_verbs(app: typer.Typer) -> None:
     """Add the group `artifact`."""
+    artifact_app = typer.Typer(
+        help="Registered artifacts: datasets, checkpoints, releases, videos.", no_args_is_help=True
+    )
     for name, command in (
         ("ls", artifact_ls),
         ("descendants", artifact_descendants),

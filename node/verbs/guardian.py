@@ -6,17 +6,16 @@ from typing import Annotated
 
 import typer
 
-from node.cli import AsOption, open_desk
-from node.console import HomeOption, JsonOption, Out, find_home, verb
+from node.console import AsOption, HomeOption, JsonOption, Out, find_home, verb
 from node.errors import ConfigError
-from node.wiring import open_ledger
+from node.wiring import open_desk, open_ledger
 
-guardian_app = typer.Typer(help="The guardian's one right: to cancel or to pause.", no_args_is_help=True)
 MAX_HOURS = 168.0
 
 
 def add_verbs(app: typer.Typer) -> None:
     """Add the group `guardian`."""
+    guardian_app = typer.Typer(help="The guardian's one right: to cancel or to pause.", no_args_is_help=True)
     for name, command in (("show", guardian_show), ("cancel", guardian_cancel), ("pause", guardian_pause)):
         guardian_app.command(name)(command)
     app.add_typer(guardian_app, name="guardian")

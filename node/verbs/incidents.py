@@ -8,18 +8,15 @@ from typing import Annotated, Any
 import typer
 
 from node import cid as cids
-from node.cli import AsOption, open_desk, open_relay
-from node.console import HomeOption, JsonOption, Out, find_home, tokens, verb
+from node.console import AsOption, HomeOption, JsonOption, Out, find_home, tokens, verb
 from node.errors import ConfigError
 from node.incidents import SEVERITIES, Case, IncidentKind, Target
 from node.membership import MemberDesk
 from node.ports import Ledger
 from node.records.content import Cid, canonical_json
 from node.signed_requests import BondWithdrawal, IncidentReport
-from node.wiring import open_ledger
+from node.wiring import open_desk, open_ledger, open_relay
 
-incident_app = typer.Typer(help="Incidents: reported, contained, decided by a vote, closed.", no_args_is_help=True)
-bond_app = typer.Typer(help="Members' bonds.", no_args_is_help=True)
 CaseArgument = Annotated[int, typer.Argument(metavar="CASE", help="Case id.")]
 AccusedOption = Annotated[int, typer.Option("--member", help="Id of the member whose conduct it is about; 0: nobody.")]
 KINDS = {kind.name.lower().replace("_", "-"): kind for kind in IncidentKind}
@@ -29,6 +26,8 @@ NO_ARTIFACT = bytes(32)
 
 def add_verbs(app: typer.Typer) -> None:
     """Add the groups `incident` and `bond`, and the verb `dispute`."""
+    incident_app = typer.Typer(help="Incidents: reported, contained, decided by a vote, closed.", no_args_is_help=True)
+    bond_app = typer.Typer(help="Members' bonds.", no_args_is_help=True)
     incidents: dict[str, Callable[..., None]] = {
         "report": incident_report,
         "ls": incident_ls,

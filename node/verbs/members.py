@@ -7,23 +7,24 @@ from typing import Annotated
 import typer
 from eth_utils.address import is_checksum_address
 
-from node.cli import AsOption, open_desk
 from node.config import Home, checked_member_name
-from node.console import HomeOption, JsonOption, Out, find_home, short, verb
+from node.console import AsOption, HomeOption, JsonOption, Out, find_home, short, verb
 from node.errors import ConfigError
 from node.identity import create_keystore, create_password_file
+from node.proofs import merit_proof
 from node.records.chain import Address
 from node.signed_requests import Leaving, MoveAcceptance, MoveRequest, MoveStop, RecoveryChoice
-from node.wiring import open_identity
+from node.wiring import COORDINATOR, open_desk, open_identity, open_ledger, open_store
 
-member_app = typer.Typer(help="Your own membership.", no_args_is_help=True)
 NOBODY = Address("0x" + "0" * 40)
 MemberArgument = Annotated[int, typer.Argument(metavar="MEMBER", help="Member id.")]
 AccountArgument = Annotated[str, typer.Argument(metavar="ACCOUNT", help="Address, or the name of a local account.")]
 
 
 def add_verbs(app: typer.Typer) -> None:
-    """Add the group `member`."""
+    """Add `members` and the group `member`."""
+    member_app = typer.Typer(help="Your own membership.", no_args_is_help=True)
+    app.command()(members)
     for name, command in (
         ("account", member_account),
         ("recovery", member_recovery),
@@ -34,6 +35,31 @@ def add_verbs(app: typer.Typer) -> None:
     ):
         member_app.command(name)(command)
     app.add_typer(member_app, name="member")
+
+
+@verb
+def members(home: HomeOption = None, as_json: JsonOption = False) -> None:
+    """Members with their roles, merit and voting weight."""
+    found = find_home(home)
+    ledger = open_ledger(found)
+    number = ledger.final_epoch()
+    epoch = ledger.epoch(number) if number else None
+    store = open_store(found, COORDINATOR) if epoch else None
+    rows = []
+    for member in ledger.members():
+        proof = merit_proof(ledger, store, epoch, member.account) if epoch and store else None
+        rows.append(
+            {
+                "id": member.member_id,
+                "name": member.name,
+                "account": member.account if as_json else short(member.account),
+                "roles": "+".join(r.name.lower() for r in member.roles if r.name),
+                "active": member.active,
+                "merit": proof[0].merit if proof else 0,
+                "weight": proof[0].weight if proof else 0,
+            }
+        )
+    Out(as_json=as_json).table("members", rows)
 
 
 @verb

@@ -16,7 +16,7 @@ from node.artifacts import artifact
 from node.chain_ledger import ChainLedger
 from node.chain_rpc import Rpc
 from node.chain_sender import Sender
-from node.cli import app
+from node.cli import build
 from node.deploy import deploy, deploy_module
 from node.deploy_plan import Grant
 from node.deployment import Deployment, DeploySettings
@@ -230,18 +230,19 @@ def test_the_command_deploys_asks_first_and_verifies(tmp_path: Path) -> None:
         home = tmp_path / "home"
         arguments = ["chain", "deploy", "--rpc", url, "--keystore", str(keystore), "--password-file", str(password)]
         arguments += ["--home", str(home), "--json"]
-        refused = CliRunner().invoke(app, arguments, input="n\n")
+        tenwings = build()
+        refused = CliRunner().invoke(tenwings, arguments, input="n\n")
         assert refused.exit_code == 1
         assert "million gas" in refused.output
         assert not (home / "chain" / "deployment.json").exists()
-        done = CliRunner().invoke(app, [*arguments, "--yes"])
+        done = CliRunner().invoke(tenwings, [*arguments, "--yes"])
         assert done.exit_code == 0, done.output
-        checked = CliRunner().invoke(app, ["chain", "verify", "--home", str(home), "--json"])
+        checked = CliRunner().invoke(tenwings, ["chain", "verify", "--home", str(home), "--json"])
         assert checked.exit_code == 0, checked.output
         deployment = Deployment.load(home / "chain" / "deployment.json")
         assert deployment.settings.timelock_delay_seconds == 600
         renounced = encode_call("TrainingRuns", "renounceRole", CURATOR, deployer.address)
         Sender(Rpc(url), deployer, deployment.chain_id).send(deployment.addresses["TrainingRuns"], renounced)
-        broken = CliRunner().invoke(app, ["chain", "verify", "--home", str(home)])
+        broken = CliRunner().invoke(tenwings, ["chain", "verify", "--home", str(home)])
         assert broken.exit_code == 9
         assert "CURATOR_ROLE of TrainingRuns" in broken.output

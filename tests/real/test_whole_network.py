@@ -23,14 +23,13 @@ from federation.joining import join, parse_roles
 from federation.network import down, federation_of, node_group, start_nodes, up
 from federation.runs import create_run, train
 from node import cid as cids
-from node.cli import open_desk
 from node.config import Home
 from node.errors import DaemonUnavailable
 from node.local_ports import Ports
 from node.records.artifacts import ArtifactKind
 from node.round_record import RoundRecord
 from node.stack import group_status, service_pid
-from node.wiring import COORDINATOR, open_ledger, open_store
+from node.wiring import COORDINATOR, open_desk, open_ledger, open_store
 
 pytestmark = pytest.mark.real
 

@@ -16,7 +16,6 @@ import typer
 import node.cli
 import node.verbs
 from federation.gate import REASONS
-from federation.verbs import add_verbs
 from node import errors
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -37,11 +36,7 @@ def python_modules() -> list[str]:
 
 def verbs() -> dict[str, click.Command]:
     """Every verb by its words, e.g. "run create"."""
-    app, run_app = typer.Typer(), typer.Typer()
-    app.add_typer(run_app, name="run")
-    node.verbs.add_verbs(app)
-    add_verbs(app, run_app)
-    return {**_walk(typer.main.get_command(node.cli.app)), **_walk(typer.main.get_command(app))}
+    return _walk(typer.main.get_command(node.cli.build()))
 
 
 def _walk(command: click.Command, words: tuple[str, ...] = ()) -> dict[str, click.Command]:

@@ -15,16 +15,16 @@ import typer
 from click import Command
 from click.testing import CliRunner, Result
 
-from federation import checkpoints, joining, runs, sampling, verbs
-from node import cli, wiring
-from node import verbs as node_verbs
+from federation import joining
+from node import cli
 from node.charter_text import default_charter
 from node.config import Home
 from node.errors import ConfigError, DaemonUnavailable, LedgerRefused
 from node.identity import create_password_file, save_keystore
 from node.records.proposals import ProposalState
-from tests.support.desk import LedgerRelay
+from node.wiring import COORDINATOR
 from tests.support.history import History
+from tests.support.openers import use_twins
 from tests.support.played import OPERATOR, Played
 from tests.support.tiny import identity as tiny_identity
 
@@ -32,20 +32,9 @@ CID = "bafkreigh2akiscaildcqabsyg3dfr6chu3fgpregiymsck7e7aqa4s52zy"
 Tenwings = Callable[..., Result]
 
 
-def build_app() -> typer.Typer:
-    """The whole command, without touching the one that the entry point builds."""
-    app, run_app = typer.Typer(pretty_exceptions_enable=False), typer.Typer()
-    app.registered_commands = list(cli.app.registered_commands)
-    run_app.registered_commands = list(cli.run_app.registered_commands)
-    app.add_typer(run_app, name="run")
-    node_verbs.add_verbs(app)
-    verbs.add_verbs(app, run_app)
-    return app
-
-
 @pytest.fixture(scope="module")
 def app() -> Command:
-    return typer.main.get_command(build_app())
+    return typer.main.get_command(cli.build())
 
 
 @pytest.fixture
@@ -316,31 +305,8 @@ def test_a_run_that_cannot_be_created_says_why(
 @pytest.fixture
 def history(monkeypatch: pytest.MonkeyPatch) -> History:
     found = History().play()
-    use_twins(monkeypatch, found.ledger, found.store, found.people)
+    use_twins(monkeypatch, found.ledger, found.store, {**found.people, COORDINATOR: OPERATOR})
     return found
-
-
-def use_twins(monkeypatch: pytest.MonkeyPatch, ledger: Any, store: Any, people: Any) -> None:
-    """The openers of node.wiring give twins, wherever they were imported; the relay writes to the twin's chain."""
-
-    def open_identity(home: Home, name: str) -> Any:
-        if name == wiring.COORDINATOR:
-            return OPERATOR
-        if name not in people:
-            raise ConfigError(f"expected a keystore of {name}")
-        return people[name]
-
-    openers: dict[str, Any] = {
-        "open_identity": open_identity,
-        "open_ledger": lambda home, who=None: ledger if who is None else ledger.acting_as(who.address),
-        "open_store": lambda home, node: store,
-        "open_met_store": lambda home, node: store,
-        "open_relay": lambda home: LedgerRelay(ledger),
-    }
-    for module in (wiring, cli, checkpoints, runs, sampling, verbs.proposals, node_verbs.guardian):
-        for name, opener in openers.items():
-            if hasattr(module, name):
-                monkeypatch.setattr(module, name, opener)
 
 
 def rows(result: Result) -> list[dict[str, Any]]:
@@ -537,7 +503,7 @@ def played(monkeypatch: pytest.MonkeyPatch) -> Played:
     found = Played()
     found.commit(found.record({"alice": 3_000, "bob": 1_000}))
     found.commit_epoch(1, 1)
-    use_twins(monkeypatch, found.ledger, found.store, found.members)
+    use_twins(monkeypatch, found.ledger, found.store, {**found.members, COORDINATOR: OPERATOR})
     return found
 
 

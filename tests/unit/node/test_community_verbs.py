@@ -11,7 +11,6 @@ import pytest
 import typer
 from click.testing import CliRunner, Result
 
-from federation.verbs import restricted
 from node import cid as cids
 from node import cli
 from node.config import Home
@@ -24,9 +23,9 @@ from node.records.datasets import DatasetManifest, ShardEntry
 from node.records.proposals import Support
 from node.records.rounds import RoundStatus
 from node.sealed import Sealer, new_content_key, seal
-from node.verbs import artifacts, incidents, members
-from tests.support.desk import LedgerRelay, desk_of
+from tests.support.desk import desk_of
 from tests.support.history import HOUR, TOKEN, History, identity
+from tests.support.openers import use_twins
 
 DAY = 86_400
 PHONE, FRIEND = identity("alice's phone"), identity("a friend")
@@ -44,29 +43,8 @@ def tenwings(history: History, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setenv("COLUMNS", "400")
     monkeypatch.setenv("TENWINGS_HOME", str(tmp_path / "home"))
     people = {**history.people, "operator": history.operator, "phone": PHONE, "friend": FRIEND}
-
-    def open_identity(_home: Home, name: str) -> Any:
-        if name not in people:
-            raise ConfigError(f"expected a keystore of {name}")
-        return people[name]
-
-    openers: dict[str, Any] = {
-        "open_identity": open_identity,
-        "open_ledger": lambda home, who=None: history.ledger.acting_as(who.address) if who else history.ledger,
-        "open_store": lambda home, node: history.store,
-        "open_met_store": lambda home, node: history.store,
-        "open_relay": lambda home: LedgerRelay(history.ledger),
-    }
-    for module in (cli, artifacts, incidents, members, restricted):
-        for name, opener in openers.items():
-            if hasattr(module, name):
-                monkeypatch.setattr(module, name, opener)
-    app, data_app = typer.Typer(pretty_exceptions_enable=False), typer.Typer()
-    for module in (artifacts, incidents, members):
-        module.add_verbs(app)
-    restricted.add_verbs(data_app)
-    app.add_typer(data_app, name="data")
-    command = typer.main.get_command(app)
+    use_twins(monkeypatch, history.ledger, history.store, people)
+    command = typer.main.get_command(cli.build())
 
     def run(words: str, *more: str) -> Result:
         result = CliRunner().invoke(command, [*words.split(), *more])

@@ -27,10 +27,20 @@ from node.wiring import COORDINATOR, open_identity
 GWEI = 10**9
 ETHER = 10**18
 
-chain_app = typer.Typer(help="The contracts on a chain.", no_args_is_help=True)
+
+def add_verbs(app: typer.Typer) -> None:
+    """Add the group `chain`."""
+    chain_app = typer.Typer(help="The contracts on a chain.", no_args_is_help=True)
+    for name, command in (
+        ("deploy", chain_deploy),
+        ("module", chain_module),
+        ("repoint", chain_repoint),
+        ("verify", chain_verify),
+    ):
+        chain_app.command(name)(command)
+    app.add_typer(chain_app, name="chain")
 
 
-@chain_app.command("deploy")
 @verb
 def chain_deploy(
     rpc: Annotated[str, typer.Option(help="JSON-RPC of a node of the chain.")],
@@ -65,7 +75,6 @@ def chain_deploy(
     )
 
 
-@chain_app.command("module")
 @verb
 def chain_module(
     module: Annotated[str, typer.Argument(help=f"One of {', '.join(ACTS_BY)}.")],
@@ -80,7 +89,6 @@ def chain_module(
     Out(as_json=as_json).result({"module": module, "address": address}, f"{module}: {address}")
 
 
-@chain_app.command("repoint")
 @verb
 def chain_repoint(
     module: Annotated[str, typer.Argument(help=f"One of {', '.join(ACTS_BY)}.")],
@@ -101,7 +109,6 @@ def chain_repoint(
     )
 
 
-@chain_app.command("verify")
 @verb
 def chain_verify(
     manifest: Annotated[Path | None, typer.Option(help="Manifest to check (default: the state folder's).")] = None,
