@@ -7,6 +7,7 @@ from importlib.metadata import entry_points
 import typer
 
 from node import verbs
+from node.console import Panel
 
 
 def main() -> None:
@@ -23,7 +24,7 @@ def build() -> typer.Typer:
         pretty_exceptions_enable=False,
     )
     run_app = typer.Typer(help="Training runs.", no_args_is_help=True)
-    app.add_typer(run_app, name="run")
+    app.add_typer(run_app, name="run", rich_help_panel=Panel.TRAIN)
     verbs.add_verbs(app, run_app)
     for point in sorted(entry_points(group="tenwings.verbs"), key=lambda p: p.name):
         point.load()(app, run_app)

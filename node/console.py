@@ -6,6 +6,7 @@ import json
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from functools import wraps
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
@@ -28,6 +29,17 @@ RunOption = Annotated[int, typer.Option("--run", help="Run id.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="JSON lines for scripts, on stdout.")]
 CALLER_MISTAKE = 2
 INTERRUPTED = 130
+
+
+class Panel(StrEnum):
+    """What verbs are for: `tenwings --help` lists them so."""
+
+    NETWORK = "A network on this machine"
+    TRAIN = "Train together"
+    DECIDE = "Decide together"
+    INCIDENTS = "Incidents"
+    CHECK = "Check"
+    MODELS = "Models and videos"
 
 
 @dataclass(frozen=True, kw_only=True)

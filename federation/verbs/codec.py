@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.markup import escape
 
-from node.console import JsonOption, Out, verb
+from node.console import JsonOption, Out, Panel, verb
 from node.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ def add_verbs(app: typer.Typer) -> None:
     codec_app = typer.Typer(help="Codecs: frames to latents and back.", no_args_is_help=True)
     for name, command in (("train", codec_train), ("add", codec_add), ("info", codec_info)):
         codec_app.command(name)(command)
-    app.add_typer(codec_app, name="codec")
+    app.add_typer(codec_app, name="codec", rich_help_panel=Panel.MODELS)
 
 
 @verb

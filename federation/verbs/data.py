@@ -13,7 +13,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from federation.verbs import restricted as restricted_verbs
 from node.config import Home
-from node.console import HomeOption, JsonOption, Out, find_home, verb
+from node.console import HomeOption, JsonOption, Out, Panel, find_home, verb
 from node.data_access import register_dataset
 from node.errors import ConfigError
 from node.sealed import Sealer, new_content_key
@@ -35,7 +35,7 @@ def add_verbs(app: typer.Typer) -> None:
     data_app.command("info")(data_info)
     data_app.command("prepare")(data_prepare)
     restricted_verbs.add_verbs(data_app)
-    app.add_typer(data_app, name="data")
+    app.add_typer(data_app, name="data", rich_help_panel=Panel.TRAIN)
 
 
 @verb

@@ -9,14 +9,14 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
-from node.console import HomeOption, JsonOption, Out, RunOption, find_home, verb
+from node.console import HomeOption, JsonOption, Out, Panel, RunOption, find_home, verb
 
 _ALL = "train,velocity,radius,gravity,combinations,horizon"
 
 
 def add_verbs(app: typer.Typer) -> None:
     """Add the verb."""
-    app.command()(evaluate)
+    app.command(rich_help_panel=Panel.MODELS)(evaluate)
 
 
 @verb

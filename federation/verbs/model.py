@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.markup import escape
 
-from node.console import HomeOption, JsonOption, Out, RunOption, find_home, verb
+from node.console import HomeOption, JsonOption, Out, Panel, RunOption, find_home, verb
 from node.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ def add_verbs(app: typer.Typer) -> None:
     model_app = typer.Typer(help="Models on this machine, without a network.", no_args_is_help=True)
     for name, command in (("init", model_init), ("train", model_train), ("info", model_info)):
         model_app.command(name)(command)
-    app.add_typer(model_app, name="model")
+    app.add_typer(model_app, name="model", rich_help_panel=Panel.MODELS)
 
 
 @verb

@@ -7,14 +7,17 @@ from typing import Annotated
 
 import typer
 
-from node.console import HomeOption, JsonOption, Out, RunOption, find_home, short, verb
+from node.console import HomeOption, JsonOption, Out, Panel, RunOption, find_home, short, verb
 from node.errors import ConfigError
 
 
 def add_verbs(app: typer.Typer, run_app: typer.Typer) -> None:
     """Add this file's verbs to the command and to its group `run`."""
-    for command in (up, join, ask, train, audit, demo):
-        app.command()(command)
+    app.command(rich_help_panel=Panel.NETWORK)(demo)
+    app.command(rich_help_panel=Panel.NETWORK)(up)
+    for command in (ask, join, train):
+        app.command(rich_help_panel=Panel.TRAIN)(command)
+    app.command(rich_help_panel=Panel.CHECK)(audit)
     run_app.command("create")(run_create)
 
 

@@ -9,7 +9,7 @@ import typer
 from rich.markup import escape
 
 from federation.verbs.network import parse_settings
-from node.console import AsOption, HomeOption, JsonOption, Out, RunOption, find_home, verb
+from node.console import AsOption, HomeOption, JsonOption, Out, Panel, RunOption, find_home, verb
 from node.errors import ConfigError
 from node.forms import Plan, plan
 from node.membership import MemberDesk
@@ -19,7 +19,7 @@ from node.wiring import open_desk, open_identity
 
 def add_verbs(app: typer.Typer) -> None:
     """Add this file's verb to the command."""
-    app.command()(propose)
+    app.command(rich_help_panel=Panel.DECIDE)(propose)
 
 
 @verb

@@ -8,13 +8,13 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
-from node.console import HomeOption, JsonOption, Out, find_home, verb
+from node.console import HomeOption, JsonOption, Out, Panel, find_home, verb
 from node.errors import SignatureInvalid
 
 
 def add_verbs(app: typer.Typer) -> None:
     """Add the verb."""
-    app.command()(verify)
+    app.command(rich_help_panel=Panel.CHECK)(verify)
 
 
 @verb

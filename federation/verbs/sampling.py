@@ -10,7 +10,7 @@ import typer
 from rich.markup import escape
 
 from node.config import Home
-from node.console import HomeOption, JsonOption, Out, RunOption, find_home, short, verb
+from node.console import HomeOption, JsonOption, Out, Panel, RunOption, find_home, short, verb
 from node.errors import ConfigError
 from node.records.content import Cid
 from node.registering import register_video
@@ -21,7 +21,7 @@ N = TypeVar("N", int, float)
 
 def add_verbs(app: typer.Typer) -> None:
     """Add the verb."""
-    app.command()(sample)
+    app.command(rich_help_panel=Panel.MODELS)(sample)
 
 
 @verb

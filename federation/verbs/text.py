@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.markup import escape
 
-from node.console import JsonOption, Out, verb
+from node.console import JsonOption, Out, Panel, verb
 from node.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -36,10 +36,10 @@ def add_verbs(app: typer.Typer) -> None:
     # A group of one command needs a callback, or typer makes the command the group.
     for group in (text_app, captioner_app):
         group.callback()(lambda: None)
-    app.add_typer(text_app, name="text")
-    app.add_typer(captioner_app, name="captioner")
-    app.command()(caption)
-    app.command()(expand)
+    app.add_typer(text_app, name="text", rich_help_panel=Panel.MODELS)
+    app.add_typer(captioner_app, name="captioner", rich_help_panel=Panel.MODELS)
+    for command in (caption, expand):
+        app.command(rich_help_panel=Panel.MODELS)(command)
 
 
 @verb

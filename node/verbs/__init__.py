@@ -10,5 +10,5 @@ from node.verbs import artifacts, chain, guardian, incidents, members, network, 
 def add_verbs(app: typer.Typer, run_app: typer.Typer) -> None:
     """Called by `node.cli`; `run_app` is the group `run`, to which others add, too."""
     runs.add_verbs(run_app)
-    for nouns in (network, chain, members, proposals, rewards, artifacts, incidents, guardian):
+    for nouns in (network, chain, rewards, members, proposals, guardian, incidents, artifacts):
         nouns.add_verbs(app)

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from node import cid as cids
-from node.console import AsOption, HomeOption, JsonOption, Out, RunOption, find_home, short, verb
+from node.console import AsOption, HomeOption, JsonOption, Out, Panel, RunOption, find_home, short, verb
 from node.descent import descendants
 from node.records.artifacts import Artifact
 from node.records.content import Cid
@@ -32,7 +32,7 @@ def add_verbs(app: typer.Typer) -> None:
         ("revoke", artifact_revoke),
     ):
         artifact_app.command(name)(command)
-    app.add_typer(artifact_app, name="artifact")
+    app.add_typer(artifact_app, name="artifact", rich_help_panel=Panel.CHECK)
 
 
 @verb

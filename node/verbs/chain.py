@@ -12,7 +12,7 @@ from eth_utils.address import is_address, to_checksum_address
 from node.artifacts import artifact
 from node.chain_rpc import LATEST, Rpc
 from node.config import Home
-from node.console import HomeOption, JsonOption, Out, find_home, verb
+from node.console import HomeOption, JsonOption, Out, Panel, find_home, verb
 from node.deploy import deploy, deploy_module, gas_needed
 from node.deploy_plan import ACTS_BY
 from node.deployment import PROFILES, Deployment, DeploySettings
@@ -38,7 +38,7 @@ def add_verbs(app: typer.Typer) -> None:
         ("verify", chain_verify),
     ):
         chain_app.command(name)(command)
-    app.add_typer(chain_app, name="chain")
+    app.add_typer(chain_app, name="chain", rich_help_panel=Panel.NETWORK)
 
 
 @verb

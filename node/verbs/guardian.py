@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from node.console import AsOption, HomeOption, JsonOption, Out, find_home, verb
+from node.console import AsOption, HomeOption, JsonOption, Out, Panel, find_home, verb
 from node.errors import ConfigError
 from node.wiring import open_desk, open_ledger
 
@@ -18,7 +18,7 @@ def add_verbs(app: typer.Typer) -> None:
     guardian_app = typer.Typer(help="The guardian's one right: to cancel or to pause.", no_args_is_help=True)
     for name, command in (("show", guardian_show), ("cancel", guardian_cancel), ("pause", guardian_pause)):
         guardian_app.command(name)(command)
-    app.add_typer(guardian_app, name="guardian")
+    app.add_typer(guardian_app, name="guardian", rich_help_panel=Panel.DECIDE)
 
 
 @verb

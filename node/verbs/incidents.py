@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from node import cid as cids
-from node.console import AsOption, HomeOption, JsonOption, Out, find_home, tokens, verb
+from node.console import AsOption, HomeOption, JsonOption, Out, Panel, find_home, tokens, verb
 from node.errors import ConfigError
 from node.incidents import SEVERITIES, Case, IncidentKind, Target
 from node.membership import MemberDesk
@@ -40,9 +40,9 @@ def add_verbs(app: typer.Typer) -> None:
     for group, commands in ((incident_app, incidents), (bond_app, bonds)):
         for name, command in commands.items():
             group.command(name)(command)
-    app.add_typer(incident_app, name="incident")
-    app.add_typer(bond_app, name="bond")
-    app.command("dispute")(dispute)
+    app.add_typer(incident_app, name="incident", rich_help_panel=Panel.INCIDENTS)
+    app.add_typer(bond_app, name="bond", rich_help_panel=Panel.INCIDENTS)
+    app.command(rich_help_panel=Panel.INCIDENTS)(dispute)
 
 
 @verb

@@ -8,7 +8,7 @@ import typer
 from eth_utils.address import is_checksum_address
 
 from node.config import Home, checked_member_name
-from node.console import AsOption, HomeOption, JsonOption, Out, find_home, short, verb
+from node.console import AsOption, HomeOption, JsonOption, Out, Panel, find_home, short, verb
 from node.errors import ConfigError
 from node.identity import create_keystore, create_password_file
 from node.proofs import merit_proof
@@ -24,7 +24,7 @@ AccountArgument = Annotated[str, typer.Argument(metavar="ACCOUNT", help="Address
 def add_verbs(app: typer.Typer) -> None:
     """Add `members` and the group `member`."""
     member_app = typer.Typer(help="Your own membership.", no_args_is_help=True)
-    app.command()(members)
+    app.command(rich_help_panel=Panel.DECIDE)(members)
     for name, command in (
         ("account", member_account),
         ("recovery", member_recovery),
@@ -34,7 +34,7 @@ def add_verbs(app: typer.Typer) -> None:
         ("leave", member_leave),
     ):
         member_app.command(name)(command)
-    app.add_typer(member_app, name="member")
+    app.add_typer(member_app, name="member", rich_help_panel=Panel.DECIDE)
 
 
 @verb

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from node.console import HomeOption, JsonOption, Out, find_home, verb
+from node.console import HomeOption, JsonOption, Out, Panel, find_home, verb
 from node.doctor import FAIL, examine, worst
 from node.errors import PrerequisiteError
 from node.local_ports import Ports
@@ -14,7 +14,7 @@ from node.stack import group_status, stop_all
 def add_verbs(app: typer.Typer) -> None:
     """Add `status`, `down` and `doctor`."""
     for command in (status, down, doctor):
-        app.command()(command)
+        app.command(rich_help_panel=Panel.NETWORK)(command)
 
 
 @verb

@@ -9,7 +9,7 @@ import typer
 from rich.markup import escape
 
 from node.charter_text import article_titles
-from node.console import AsOption, HomeOption, JsonOption, Out, find_home, verb
+from node.console import AsOption, HomeOption, JsonOption, Out, Panel, find_home, verb
 from node.drafts import ProposalDraft
 from node.errors import ConfigError
 from node.governance import article_of, needs, words_of
@@ -22,7 +22,7 @@ from node.wiring import COORDINATOR, open_desk, open_identity, open_ledger, open
 def add_verbs(app: typer.Typer) -> None:
     """Add `charter`, `proposals`, `sponsor`, `vote`, `execute` and `cancel`."""
     for command in (charter, proposals, sponsor, vote, execute, cancel):
-        app.command()(command)
+        app.command(rich_help_panel=Panel.DECIDE)(command)
 
 
 @verb

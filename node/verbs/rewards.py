@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from node.console import HomeOption, JsonOption, Out, RunOption, find_home, tokens, verb
+from node.console import HomeOption, JsonOption, Out, Panel, RunOption, find_home, tokens, verb
 from node.errors import ConfigError
 from node.membership import claim_for_all
 from node.wiring import COORDINATOR, open_desk, open_identity, open_ledger, open_store
@@ -14,7 +14,7 @@ from node.wiring import COORDINATOR, open_desk, open_identity, open_ledger, open
 
 def add_verbs(app: typer.Typer) -> None:
     """Add `claim`."""
-    app.command()(claim)
+    app.command(rich_help_panel=Panel.TRAIN)(claim)
 
 
 @verb

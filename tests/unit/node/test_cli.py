@@ -19,6 +19,7 @@ from federation import joining
 from node import cli
 from node.charter_text import default_charter
 from node.config import Home
+from node.console import Panel
 from node.errors import ConfigError, DaemonUnavailable, LedgerRefused
 from node.identity import create_password_file, save_keystore
 from node.records.proposals import ProposalState
@@ -300,6 +301,12 @@ def test_a_run_that_cannot_be_created_says_why(
 
 
 # over the twins: a little history
+
+
+def test_the_help_lists_every_verb_by_what_it_is_for(app: Command) -> None:
+    panels = {name: command.rich_help_panel for name, command in app.commands.items()}  # type: ignore[attr-defined]
+    assert {name: panel for name, panel in panels.items() if panel not in set(Panel)} == {}
+    assert set(panels.values()) == set(Panel)
 
 
 @pytest.fixture
