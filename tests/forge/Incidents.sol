@@ -49,12 +49,17 @@ contract VaultDouble is ISlashedRewards {
     }
 }
 
-/// @title A world with an incident manager over doubles; every member has a bond of 100.
+/// @title A world with an incident manager over doubles; every member has a bond of 100. Trainer 0 accuses trainer 1,
+/// which is member 2.
 abstract contract Incidents is World {
     uint96 internal constant BOND = 100e18;
     uint96 internal constant REPORT_BOND = 10e18;
     uint32 internal constant CASE_SECONDS = 14 days;
     uint32 internal constant WITHDRAWAL_SECONDS = 7 days;
+    uint256 internal constant ACCUSED = 2;
+    IIncidentManager.Target internal constant ON_RUN = IIncidentManager.Target.Run;
+    IIncidentManager.Target internal constant ON_MEMBER = IIncidentManager.Target.Member;
+    IIncidentManager.Target internal constant ON_ARTIFACT = IIncidentManager.Target.Artifact;
 
     RunsDouble internal disputes;
     VaultDouble internal vesting;
@@ -163,5 +168,13 @@ abstract contract Incidents is World {
         uint256 nonce = incidents.nonces(trainer(i));
         bytes memory signature = signWithdrawal(trainerKeys[i], trainer(i), amount, nonce);
         incidents.requestWithdrawal(trainer(i), amount, nonce, LATER, signature);
+    }
+
+    function _bond(uint256 memberId) internal view returns (uint256) {
+        return incidents.bondOf(memberId).amount;
+    }
+
+    function _status(uint256 caseId) internal view returns (uint8) {
+        return uint8(incidents.caseOf(caseId).status);
     }
 }

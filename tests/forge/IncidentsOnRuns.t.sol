@@ -11,7 +11,6 @@ import {ITrainingRuns} from "contracts/interfaces/ITrainingRuns.sol";
 
 /// @title The incident manager over the real runs and the real vault; 40 % of every reward vests over 100 days.
 contract IncidentsOnRunsTest is Incidents, Rewards {
-    uint256 private constant ACCUSED = 2;
 
     function setUp() public override(Incidents, World) {
         Incidents.setUp();

@@ -294,4 +294,12 @@ contract MembersTest is World {
         vm.expectRevert(abi.encodeWithSelector(ISignedRequests.InvalidSignature.selector, trainer(1), signature));
         members.rotateNodeKey(trainer(1), newKey, LATER, signature);
     }
+
+    function test_a_vote_admits_without_a_voucher() public {
+        IMemberRegistry.JoinRequest memory request = joinRequest(KEY, TRAINER);
+        bytes memory signature = signJoin(KEY, request);
+        vm.prank(address(timelock));
+        members.join(request, signature, "");
+        holds(members.isActive(vm.addr(KEY), TRAINER), "did not join");
+    }
 }

@@ -4,31 +4,14 @@ pragma solidity 0.8.37;
 import {IAccessControl} from "@openzeppelin/contracts/access/IAccessControl.sol";
 import {Nonces} from "@openzeppelin/contracts/utils/Nonces.sol";
 
-import {World} from "./World.sol";
+import {Membership} from "./Membership.sol";
 import {IAccountRecovery} from "contracts/interfaces/IAccountRecovery.sol";
 import {IMemberRegistry} from "contracts/interfaces/IMemberRegistry.sol";
 import {ISignedRequests} from "contracts/interfaces/ISignedRequests.sol";
 
-/// @title Trainer 0 moves to another account, leaves, is barred.
-contract RecoveryTest is World {
-    uint256 private constant FRIEND = 0xF12;
+/// @title Trainer 0 moves to another account.
+contract RecoveryTest is Membership {
     uint256 private constant THIEF = 0x7411;
-    uint256 private constant FRESH = 0xF2E;
-
-    function _sign(uint256 key, bytes memory encoded) private view returns (bytes memory) {
-        return sign(key, typed("TenWings MemberRegistry", address(members), keccak256(encoded)));
-    }
-
-    function choose(uint256 recoveryKey) private {
-        address account = trainer(0);
-        uint256 nonce = members.nonces(account);
-        bytes32 typehash =
-            keccak256("RecoveryChoice(address account,address recovery,uint256 nonce,uint64 deadline)");
-        address recovery = vm.addr(recoveryKey);
-        bytes memory signature =
-            _sign(trainerKeys[0], abi.encode(typehash, account, recovery, nonce, LATER));
-        members.setRecovery(account, recovery, nonce, LATER, signature);
-    }
 
     function moveRequest(uint256 key, uint256 to) private view returns (IAccountRecovery.MoveRequest memory) {
         return IAccountRecovery.MoveRequest(
@@ -227,19 +210,6 @@ contract RecoveryTest is World {
         members.join(request, signature, voucher);
     }
 
-    /// @dev False identities: the node key of a member that moved or left serves another member.
-    function test_the_node_key_of_who_left_serves_nobody_else() public {
-        resign();
-        IMemberRegistry.JoinRequest memory request = joinRequest(FRESH, TRAINER);
-        request.nodeKeyDigest = joinRequest(trainerKeys[0], TRAINER).nodeKeyDigest;
-        bytes memory signature = signJoin(FRESH, request);
-        bytes memory voucher = signVoucher(ADMITTER_KEY, request);
-        vm.expectRevert(
-            abi.encodeWithSelector(IMemberRegistry.NodeKeyTaken.selector, request.nodeKeyDigest, trainerId(0))
-        );
-        members.join(request, signature, voucher);
-    }
-
     /// @dev Two members in one account would be two votes of one key.
     function test_nobody_moves_to_the_account_of_another_member() public {
         vm.expectRevert(abi.encodeWithSelector(IAccountRecovery.AccountTaken.selector, trainer(1)));
@@ -248,17 +218,6 @@ contract RecoveryTest is World {
         vm.expectRevert(abi.encodeWithSelector(IAccountRecovery.AccountTaken.selector, address(0)));
         vm.prank(address(timelock));
         members.moveMember(trainerId(0), address(0));
-    }
-
-    function test_who_left_is_not_moved_even_by_a_vote() public {
-        resign();
-        vm.expectRevert(abi.encodeWithSelector(IMemberRegistry.MemberHasLeft.selector, trainerId(0)));
-        vm.prank(address(timelock));
-        members.moveMember(trainerId(0), vm.addr(FRESH));
-    }
-
-    function test_who_was_never_barred_is_barred_until_nothing() public view {
-        same(members.barredUntil(trainerId(0)), 0);
     }
 
     function test_only_a_vote_moves_without_a_recovery_account(address stranger) public {
@@ -283,87 +242,6 @@ contract RecoveryTest is World {
         vm.expectRevert(abi.encodeWithSelector(IAccountRecovery.InvalidRecoveryDelay.selector, 0, 90 days));
         vm.prank(address(timelock));
         members.setRecoveryDelay(0);
-    }
-
-    // Leaving.
-
-    function resign() private {
-        uint256 nonce = members.nonces(trainer(0));
-        bytes32 typehash = keccak256("Leaving(address account,uint256 nonce,uint64 deadline)");
-        bytes memory signature = _sign(trainerKeys[0], abi.encode(typehash, trainer(0), nonce, LATER));
-        members.resign(trainer(0), nonce, LATER, signature);
-    }
-
-    function test_who_left_is_not_active_and_no_vote_brings_it_back() public {
-        resign();
-        holds(!members.isActive(trainer(0), 0), "still active");
-        vm.expectRevert(abi.encodeWithSelector(IMemberRegistry.MemberHasLeft.selector, trainerId(0)));
-        vm.prank(address(timelock));
-        members.setActive(trainerId(0), true);
-    }
-
-    function test_nobody_leaves_for_another() public {
-        bytes32 typehash = keccak256("Leaving(address account,uint256 nonce,uint64 deadline)");
-        bytes memory signature = _sign(trainerKeys[1], abi.encode(typehash, trainer(0), 0, LATER));
-        vm.expectRevert(abi.encodeWithSelector(ISignedRequests.InvalidSignature.selector, trainer(0), signature));
-        members.resign(trainer(0), 0, LATER, signature);
-    }
-
-    // Admission by vote.
-
-    function test_a_vote_admits_without_a_voucher() public {
-        IMemberRegistry.JoinRequest memory request = joinRequest(FRESH, TRAINER);
-        bytes memory signature = signJoin(FRESH, request);
-        vm.prank(address(timelock));
-        members.join(request, signature, "");
-        holds(members.isActive(vm.addr(FRESH), TRAINER), "did not join");
-    }
-
-    // Bars.
-
-    function test_a_bar_ends_by_itself(uint48 seconds_) public {
-        seconds_ = uint48(between(seconds_, 1, 30 days));
-        vm.prank(RESPONDER);
-        members.bar(trainerId(0), uint48(START) + seconds_);
-        holds(!members.isActive(trainer(0), 0), "still active");
-        vm.warp(START + seconds_);
-        holds(members.isActive(trainer(0), TRAINER), "the bar did not end");
-    }
-
-    function test_a_bar_is_at_most_30_days() public {
-        uint48 late = uint48(START + 30 days + 1);
-        vm.expectRevert(abi.encodeWithSelector(IMemberRegistry.InvalidBar.selector, late, START + 30 days));
-        vm.prank(RESPONDER);
-        members.bar(trainerId(0), late);
-    }
-
-    function test_the_end_of_a_bar_does_not_restore_whom_a_vote_suspended() public {
-        vm.prank(RESPONDER);
-        members.bar(trainerId(0), uint48(START + 1 days));
-        vm.prank(address(timelock));
-        members.setActive(trainerId(0), false);
-        vm.prank(RESPONDER);
-        members.unbar(trainerId(0));
-        holds(!members.isActive(trainer(0), 0), "restored by the end of a bar");
-    }
-
-    function test_only_the_incident_role_bars(address stranger) public {
-        vm.assume(stranger != RESPONDER);
-        bytes32 role = members.INCIDENT_ROLE();
-        vm.expectRevert(
-            abi.encodeWithSelector(IAccessControl.AccessControlUnauthorizedAccount.selector, stranger, role)
-        );
-        vm.prank(stranger);
-        members.bar(trainerId(0), uint48(START + 1));
-    }
-
-    // What pages are built from.
-
-    function signChoice(uint256 recoveryKey) private view returns (bytes memory) {
-        bytes32 typehash =
-            keccak256("RecoveryChoice(address account,address recovery,uint256 nonce,uint64 deadline)");
-        uint256 nonce = members.nonces(trainer(0));
-        return _sign(trainerKeys[0], abi.encode(typehash, trainer(0), vm.addr(recoveryKey), nonce, LATER));
     }
 
     function test_a_first_recovery_account_is_told_at_once_and_another_with_its_delay() public {
@@ -411,38 +289,6 @@ contract RecoveryTest is World {
         vm.prank(address(timelock));
         members.setRecoveryDelay(90 days);
     }
-
-    function test_leaving_is_told_and_takes_the_recovery_account_along() public {
-        choose(FRIEND);
-        bytes32 typehash = keccak256("Leaving(address account,uint256 nonce,uint64 deadline)");
-        bytes memory signature = _sign(trainerKeys[0], abi.encode(typehash, trainer(0), 1, LATER));
-        vm.expectEmit(address(members));
-        emit IMemberRegistry.MemberLeft(1, trainer(0));
-        members.resign(trainer(0), 1, LATER, signature);
-        (address recovery,,) = members.recoveryOf(1);
-        same(recovery, address(0));
-    }
-
-    function test_a_bar_and_its_early_end_are_told() public {
-        vm.expectEmit(address(members));
-        emit IMemberRegistry.MemberBarred(1, uint48(START + 1 days));
-        vm.prank(RESPONDER);
-        members.bar(1, uint48(START + 1 days));
-        same(members.barredUntil(1), START + 1 days);
-        vm.expectEmit(address(members));
-        emit IMemberRegistry.MemberUnbarred(1);
-        vm.prank(RESPONDER);
-        members.unbar(1);
-        holds(members.isActive(trainer(0), TRAINER), "still barred");
-    }
-
-    function test_a_bar_into_the_past_is_refused() public {
-        vm.expectRevert(abi.encodeWithSelector(IMemberRegistry.InvalidBar.selector, START, START + 30 days));
-        vm.prank(RESPONDER);
-        members.bar(1, uint48(START));
-    }
-
-    // Nobody asks in another's name, and nothing is asked twice.
 
     /// @dev Attack: a choice that was withdrawn by a later one is brought again.
     function test_an_old_choice_is_not_replayed() public {
@@ -502,30 +348,5 @@ contract RecoveryTest is World {
         bytes memory signature = signMove(FRIEND, r);
         vm.expectRevert(abi.encodeWithSelector(IAccountRecovery.AccountTaken.selector, trainer(1)));
         members.startMove(r, signature);
-    }
-
-    /// @dev Attack: a leaving that was signed, and thought better of, is brought later.
-    function test_an_old_leaving_is_not_brought_later() public {
-        bytes32 typehash = keccak256("Leaving(address account,uint256 nonce,uint64 deadline)");
-        bytes memory signature = _sign(trainerKeys[0], abi.encode(typehash, trainer(0), 0, LATER));
-        choose(FRIEND); // takes the same nonce
-        vm.expectRevert(abi.encodeWithSelector(Nonces.InvalidAccountNonce.selector, trainer(0), 1));
-        members.resign(trainer(0), 0, LATER, signature);
-    }
-
-    function test_who_left_asks_for_nothing_any_more() public {
-        resign();
-        bytes memory choice = signChoice(FRIEND);
-        vm.expectRevert(abi.encodeWithSelector(IAccountRecovery.NotAMember.selector, trainer(0)));
-        members.setRecovery(trainer(0), vm.addr(FRIEND), 1, LATER, choice);
-    }
-
-    function test_a_bar_follows_its_member_to_another_account() public {
-        vm.prank(RESPONDER);
-        members.bar(1, uint48(START + 1 days));
-        vm.prank(address(timelock));
-        members.moveMember(1, vm.addr(FRESH));
-        holds(!members.isActive(vm.addr(FRESH), 0), "the move ended the bar");
-        same(members.barredUntil(1), START + 1 days);
     }
 }
