@@ -41,11 +41,11 @@ test-contracts: setup ## brownie on anvil, slither, coverage, forge fuzz and inv
 	$(BIN)/python contracts/tools/brownie_pure.py test tests/contracts
 	slither . --config-file slither.config.json
 	$(BIN)/python contracts/tools/coverage.py --check
-	forge test
+	$(BIN)/python contracts/tools/fuzz.py
 	forge snapshot --match-contract GasTest --snap .gas-snapshot --check
 
 test-deep: setup ## hours: 100,000 fuzz runs, long invariants, mutants of the contracts
-	FOUNDRY_PROFILE=deep forge test
+	FOUNDRY_PROFILE=deep $(BIN)/python contracts/tools/fuzz.py
 	$(BIN)/python contracts/tools/mutation.py --sample 200 --jobs 2 --check
 
 test-real: setup ## the real stack: chain, IPFS, Flower processes

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
+import {Driven} from "./Driven.sol";
 import {Incidents} from "./Incidents.sol";
-import {IArtifactRegistry} from "contracts/interfaces/IArtifactRegistry.sol";
 import {IIncidentManager} from "contracts/interfaces/IIncidentManager.sol";
 
 /// @title A world of incidents driven at random: reports, containments, verdicts, slashes, bonds in and out, time.
@@ -38,8 +38,9 @@ contract IncidentsHandler is Incidents {
     }
 
     function close(uint256 caseSeed) external {
+        uint256 caseId = between(caseSeed, 1, incidents.numCases());
         vm.prank(GUARDIAN);
-        incidents.close(between(caseSeed, 1, incidents.numCases()), cid(keccak256("post-mortem")));
+        incidents.close(caseId, cid(keccak256("post-mortem")));
     }
 
     function deposit(uint256 memberId, uint96 amount) external {
@@ -93,125 +94,23 @@ contract IncidentsHandler is Incidents {
     }
 }
 
-/// @title Artifacts driven at random: made from each other, superseded, revoked, frozen, taken down.
-contract ArtifactsHandler is Incidents {
-    bytes32[] public made;
-    mapping(bytes32 digest => bytes32) public parentOf;
-    mapping(bytes32 digest => bool) public down;
-
-    function setUp() public override {
-        super.setUp();
-        made.push(dataset);
-    }
-
-    function make(uint256 parentSeed, bytes32 parentMadeUp, bool honest) external {
-        bytes32 parent = honest ? made[parentSeed % made.length] : parentMadeUp;
-        bytes32 digest = keccak256(abi.encode(made.length));
-        bytes32[] memory parents = new bytes32[](1);
-        parents[0] = parent;
-        IArtifactRegistry.Registration memory r = IArtifactRegistry.Registration(
-            trainer(0), uint8(IArtifactRegistry.Kind.Dataset), cid(digest), "Apache-2.0", parents, false, LATER
-        );
-        artifacts.register(r, signRegistration(trainerKeys[0], r));
-        made.push(digest);
-        parentOf[digest] = parent;
-    }
-
-    function supersede(uint256 a, uint256 b) external {
-        (bytes32 digest, bytes32 by) = (made[a % made.length], made[b % made.length]);
-        bytes32 typehash = keccak256("Supersession(address owner,bytes32 digest,bytes32 by,uint64 deadline)");
-        bytes32 structHash = keccak256(abi.encode(typehash, trainer(0), digest, by, LATER));
-        bytes memory signature =
-            sign(trainerKeys[0], typed("TenWings ArtifactRegistry", address(artifacts), structHash));
-        artifacts.supersede(digest, by, LATER, signature);
-    }
-
-    function revoke(uint256 a) external {
-        bytes32 digest = made[a % made.length];
-        bytes32 typehash = keccak256("Withdrawal(address owner,bytes32 digest,uint64 deadline)");
-        bytes32 structHash = keccak256(abi.encode(typehash, trainer(0), digest, LATER));
-        bytes memory signature =
-            sign(trainerKeys[0], typed("TenWings ArtifactRegistry", address(artifacts), structHash));
-        artifacts.revoke(digest, LATER, signature);
-    }
-
-    function freeze(uint256 a, uint48 time) external {
-        vm.prank(RESPONDER);
-        artifacts.freeze(made[a % made.length], uint48(block.timestamp) + time % 40 days);
-    }
-
-    function unfreeze(uint256 a) external {
-        vm.prank(RESPONDER);
-        artifacts.unfreeze(made[a % made.length]);
-    }
-
-    function takeDown(uint256 a) external {
-        bytes32 digest = made[a % made.length];
-        vm.prank(address(timelock));
-        artifacts.takeDown(digest, new IArtifactRegistry.Descendant[](0), cid(keccak256("report")));
-        down[digest] = true;
-    }
-
-    function wait(uint256 time) external {
-        vm.warp(block.timestamp + between(time, 1, 20 days));
-    }
-
-    function parentsExist() external view returns (bool) {
-        for (uint256 i = 1; i < made.length; ++i) {
-            if (artifacts.stateOf(parentOf[made[i]]) == IArtifactRegistry.State.None) return false;
-            if (!artifacts.isParent(parentOf[made[i]], made[i])) return false;
-        }
-        return true;
-    }
-
-    function whatIsDownStaysDown() external view returns (bool) {
-        for (uint256 i = 0; i < made.length; ++i) {
-            if (down[made[i]] && artifacts.stateOf(made[i]) != IArtifactRegistry.State.TakenDown) return false;
-        }
-        return true;
-    }
-
-    function noFreezeOutlives30Days() external returns (bool) {
-        vm.warp(block.timestamp + 30 days);
-        for (uint256 i = 0; i < made.length; ++i) {
-            if (artifacts.stateOf(made[i]) == IArtifactRegistry.State.Frozen) return false;
-        }
-        return true;
-    }
-}
-
-contract IncidentsInvariants {
+contract IncidentsInvariants is Driven {
     IncidentsHandler private _world;
-
-    struct FuzzSelector {
-        address addr;
-        bytes4[] selectors;
-    }
 
     function setUp() public {
         _world = new IncidentsHandler();
         _world.setUp();
-    }
-
-    function targetContracts() public view returns (address[] memory targets) {
-        targets = new address[](1);
-        targets[0] = address(_world);
-    }
-
-    function targetSelectors() public view returns (FuzzSelector[] memory targets) {
-        targets = new FuzzSelector[](1);
-        bytes4[] memory selectors = new bytes4[](10);
-        selectors[0] = _world.report_.selector;
-        selectors[1] = _world.contain_.selector;
-        selectors[2] = _world.adjudicate_.selector;
-        selectors[3] = _world.lapse.selector;
-        selectors[4] = _world.close.selector;
-        selectors[5] = _world.deposit.selector;
-        selectors[6] = _world.grantUnvested.selector;
-        selectors[7] = _world.ask.selector;
-        selectors[8] = _world.withdraw.selector;
-        selectors[9] = _world.wait.selector;
-        targets[0] = FuzzSelector(address(_world), selectors);
+        drive(address(_world));
+        often(_world.report_.selector, 1);
+        often(_world.contain_.selector, 1);
+        often(_world.adjudicate_.selector, 1);
+        often(_world.lapse.selector, 1);
+        often(_world.close.selector, 1);
+        often(_world.deposit.selector, 1);
+        often(_world.grantUnvested.selector, 1);
+        often(_world.ask.selector, 1);
+        often(_world.withdraw.selector, 1);
+        often(_world.wait.selector, 1);
     }
 
     function invariant_bonds_are_conserved_and_containments_end() public view {
@@ -220,43 +119,5 @@ contract IncidentsInvariants {
         require(_world.everythingEnds(), "a bar or a pause does not end");
         require(!_world.slashedTooMuch(), "more was slashed than bond and unvested");
         require(!_world.withdrawnUnderACase(), "a bond left under an open case");
-    }
-}
-
-contract ArtifactsInvariants {
-    ArtifactsHandler private _world;
-
-    struct FuzzSelector {
-        address addr;
-        bytes4[] selectors;
-    }
-
-    function setUp() public {
-        _world = new ArtifactsHandler();
-        _world.setUp();
-    }
-
-    function targetContracts() public view returns (address[] memory targets) {
-        targets = new address[](1);
-        targets[0] = address(_world);
-    }
-
-    function targetSelectors() public view returns (FuzzSelector[] memory targets) {
-        targets = new FuzzSelector[](1);
-        bytes4[] memory selectors = new bytes4[](7);
-        selectors[0] = _world.make.selector;
-        selectors[1] = _world.supersede.selector;
-        selectors[2] = _world.revoke.selector;
-        selectors[3] = _world.freeze.selector;
-        selectors[4] = _world.unfreeze.selector;
-        selectors[5] = _world.takeDown.selector;
-        selectors[6] = _world.wait.selector;
-        targets[0] = FuzzSelector(address(_world), selectors);
-    }
-
-    function invariant_parents_exist_freezes_end_and_what_is_down_stays_down() public {
-        require(_world.parentsExist(), "an artifact was made from nothing");
-        require(_world.whatIsDownStaysDown(), "a taken-down artifact came back");
-        require(_world.noFreezeOutlives30Days(), "a freeze does not end");
     }
 }

@@ -1,24 +1,35 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
+import {Driven} from "./Driven.sol";
 import {Trees} from "./Trees.sol";
-import {Votes} from "./Votes.sol";
 import {World} from "./World.sol";
 import {IRewardVault} from "contracts/interfaces/IRewardVault.sol";
-import {IRunGovernance} from "contracts/interfaces/IRunGovernance.sol";
 import {ITrainingRuns} from "contracts/interfaces/ITrainingRuns.sol";
 
 /// @title A world driven at random: rounds that grant, claims new and old, vesting, slashes, more funds, disputes, voids,
 /// rollbacks, pauses, time.
 contract RewardsHandler is World {
+    /// @dev A committed round, or with 0 a vote that moved the head.
+    struct Step {
+        uint32 round;
+        bytes32 digest;
+    }
+
     uint256 private constant MAX_PAUSE = 7 days;
 
     mapping(uint32 round => uint128[3]) private _totals; // what each trainer had earned by then
     mapping(uint32 round => bytes23) private _finalSeals; // of rounds once seen final
+    mapping(uint32 round => uint256) private _finalNotBefore; // of rounds that were open when a dispute was settled
+    Step[] private _steps; // what moved the head and still counts
+    uint256 private _pausedFrom;
+    uint256 private _pausedUntil;
     // A revert inside a handler fails nothing, so what must never happen is noted here and checked by the invariant.
     bool public paidBeforeFinal;
     bool public rewardFell;
     bool public finalRoundChanged;
+    bool public finalTooEarly;
+    bool public pausesChained;
     uint256 public slashed;
 
     function runParams() internal view override returns (ITrainingRuns.RunParams memory params) {
@@ -44,6 +55,7 @@ contract RewardsHandler is World {
         uint32 next = run.lastRound + 1;
         for (uint256 i = 0; i < 3; ++i) _totals[next][i] = _totals[run.headRound][i] + earns[i];
         commitRound(Trees.root(_hashes(next)), earns[0] + earns[1] + earns[2]);
+        _steps.push(Step(next, dataOf(RUN, next).checkpointDigest));
     }
 
     /// @dev Reverts often, as it should: rounds in their window, claims paid before, a budget used up.
@@ -70,15 +82,22 @@ contract RewardsHandler is World {
     }
 
     function dispute(uint256 roundSeed) external noted {
+        uint32 last = runs.run(RUN).lastRound; // one of the last few, mostly: older ones are final
+        uint32 round = uint32(between(roundSeed, roundSeed % 4 != 0 && last > 3 ? last - 3 : 1, last));
         vm.prank(INCIDENTS);
-        runs.dispute(RUN, uint32(between(roundSeed, 1, runs.run(RUN).lastRound)));
+        runs.dispute(RUN, round);
     }
 
     function settle(bool voided) external noted {
         uint32 round = runs.run(RUN).disputedRound;
         vm.prank(INCIDENTS);
         runs.settleDispute(RUN, round, voided);
-        if (voided) runs.restoreHead(RUN, dataOf(RUN, round));
+        for (uint32 later = runs.run(RUN).lastRound; later > 0; --later) {
+            if (_finalSeals[later] == bytes23(0)) _finalNotBefore[later] = block.timestamp + DISPUTE_WINDOW;
+        }
+        if (!voided) return;
+        runs.restoreHead(RUN, dataOf(RUN, round));
+        _forget(round);
     }
 
     function rollBack(uint256 roundSeed) external noted {
@@ -86,11 +105,18 @@ contract RewardsHandler is World {
         ITrainingRuns.RoundData memory data = dataOf(RUN, round);
         vm.prank(address(timelock));
         runs.rollBack(RUN, round, data);
+        _steps.push(Step(0, data.checkpointDigest));
     }
 
     function pause(uint256 time) external noted {
+        uint256 until = block.timestamp + between(time, 1, 8 days);
         vm.prank(INCIDENTS);
-        runs.pause(RUN, uint48(block.timestamp + between(time, 1, 8 days)));
+        runs.pause(RUN, uint48(until));
+        if (block.timestamp >= _pausedUntil) {
+            if (block.timestamp < _pausedUntil + (_pausedUntil - _pausedFrom)) pausesChained = true;
+            _pausedFrom = block.timestamp;
+        }
+        _pausedUntil = until;
     }
 
     function fund(uint256 amount) external noted {
@@ -156,6 +182,16 @@ contract RewardsHandler is World {
         return true;
     }
 
+    /// @dev Round, checkpoint and total of the head are those of the last step that counts.
+    function theHeadIsTheLastThatCounts() external view returns (bool) {
+        ITrainingRuns.Run memory run = runs.run(RUN);
+        bytes32 digest = _steps.length == 0 ? keccak256("genesis") : _steps[_steps.length - 1].digest;
+        uint32 round = 0;
+        for (uint256 i = _steps.length; i > 0 && round == 0; --i) round = _steps[i - 1].round;
+        return run.headRound == round && run.headDigest == digest
+            && run.cumulativeReward == dataOf(RUN, round).cumulativeReward;
+    }
+
     function everyPauseEnds() external view returns (bool) {
         return runs.run(RUN).pausedUntil <= block.timestamp + MAX_PAUSE;
     }
@@ -182,6 +218,16 @@ contract RewardsHandler is World {
         bytes23 seal = runs.round(RUN, round).seal;
         if (known != bytes23(0) && (!isFinal || seal != known)) finalRoundChanged = true;
         if (isFinal) _finalSeals[round] = seal;
+        if (isFinal && block.timestamp < _finalNotBefore[round]) finalTooEarly = true;
+    }
+
+    /// @dev A void takes a round and all later ones; what votes chose stays.
+    function _forget(uint32 from) private {
+        uint256 kept = 0;
+        for (uint256 i = 0; i < _steps.length; ++i) {
+            if (_steps[i].round < from) _steps[kept++] = _steps[i];
+        }
+        while (_steps.length > kept) _steps.pop();
     }
 
     function _newestFinal() private view returns (uint32 round) {
@@ -200,89 +246,38 @@ contract RewardsHandler is World {
     }
 }
 
-/// @title A world with one open vote, and ballots at random: true, repeated, forged, of every kind of support.
-contract VotesHandler is Votes {
-    uint256 public proposalId;
-    mapping(uint256 trainerIndex => uint256) public ballots;
-
-    function setUp() public override {
-        super.setUp();
-        earnMerit();
-        proposalId = proposeAndOpen(standard());
-    }
-
-    function castOne(uint256 i, uint8 support) external {
-        i %= 3;
-        bytes memory params = ballot(1, i);
-        vm.prank(trainer(i));
-        governor.castVoteWithReasonAndParams(proposalId, support % 4, "", params);
-        ++ballots[i];
-    }
-
-    function forge(uint256 i, uint256 weight) external {
-        i %= 3;
-        (uint256 memberId, uint256 merit,, bytes32[] memory proof) =
-            abi.decode(ballot(1, i), (uint256, uint256, uint256, bytes32[]));
-        vm.prank(trainer(i));
-        governor.castVoteWithReasonAndParams(proposalId, 1, "", abi.encode(memberId, merit, weight, proof));
-        ++ballots[i];
-    }
-
-    function tally() external view returns (uint256) {
-        (uint256 against, uint256 inFavour, uint256 abstain) = governor.proposalVotes(proposalId);
-        return against + inFavour + abstain;
-    }
-
-    function heads() external view returns (uint256) {
-        (uint256 against, uint256 inFavour, uint256 abstain) = governor.proposalHeads(proposalId);
-        return against + inFavour + abstain;
-    }
-
-    function weightOfVoters() external view returns (uint256 sum) {
-        for (uint256 i = 0; i < 3; ++i) {
-            if (governor.hasVoted(proposalId, trainer(i))) sum += weights[i];
-        }
-    }
-}
-
-contract RewardsInvariants {
+contract RewardsInvariants is Driven {
     RewardsHandler private _world;
 
     function setUp() public {
         _world = new RewardsHandler();
         _world.setUp();
+        drive(address(_world));
+        often(_world.commit.selector, 3); // all else needs rounds
+        often(_world.claim.selector, 2);
+        often(_world.wait.selector, 3);
+        often(_world.release.selector, 1);
+        often(_world.slash.selector, 1);
+        often(_world.dispute.selector, 1);
+        often(_world.settle.selector, 2);
+        often(_world.rollBack.selector, 1);
+        often(_world.pause.selector, 1);
+        often(_world.fund.selector, 1);
     }
 
-    function targetContracts() public view returns (address[] memory targets) {
-        targets = new address[](1);
-        targets[0] = address(_world);
+    function invariant_rewards_are_claimed_once_and_funded_and_final_rounds_stand_and_pauses_end() public view {
+        _claimsKeepWithinWhatIsFinalAndThatWithinWhatIsFunded();
+        _theVaultHoldsAllThatIsNotPaid();
+        require(!_world.finalRoundChanged(), "a final round changed");
+        require(_world.finalRoundsAreInOrder(), "a final round was overtaken, or a total fell");
+        require(!_world.finalTooEarly(), "a settled dispute left open rounds less than their window");
+        require(_world.theHeadIsTheLastThatCounts(), "the head is not the last step that counts");
+        require(!_world.rewardFell(), "a member's total fell");
+        require(_world.everyPauseEnds(), "a pause outlasts seven days");
+        require(!_world.pausesChained(), "pauses were chained");
     }
 
-    struct FuzzSelector {
-        address addr;
-        bytes4[] selectors;
-    }
-
-    function targetSelectors() public view returns (FuzzSelector[] memory targets) {
-        targets = new FuzzSelector[](1);
-        bytes4[] memory selectors = new bytes4[](13);
-        selectors[0] = _world.commit.selector;
-        selectors[1] = _world.commit.selector; // twice as often: all else needs rounds
-        selectors[2] = _world.claim.selector;
-        selectors[3] = _world.claim.selector;
-        selectors[4] = _world.wait.selector;
-        selectors[5] = _world.wait.selector;
-        selectors[6] = _world.release.selector;
-        selectors[7] = _world.slash.selector;
-        selectors[8] = _world.dispute.selector;
-        selectors[9] = _world.settle.selector;
-        selectors[10] = _world.rollBack.selector;
-        selectors[11] = _world.pause.selector;
-        selectors[12] = _world.fund.selector;
-        targets[0] = FuzzSelector(address(_world), selectors);
-    }
-
-    function invariant_rewards_are_claimed_once_within_what_is_final_and_that_within_what_is_funded() public view {
+    function _claimsKeepWithinWhatIsFinalAndThatWithinWhatIsFunded() private view {
         require(_world.totalClaimed() <= _world.finalised(), "claimed more than finalised");
         require(_world.totalClaimed() <= _world.totalGranted(), "claimed more than granted");
         require(_world.totalGranted() <= _world.funded(), "granted more than funded");
@@ -291,60 +286,12 @@ contract RewardsInvariants {
         require(!_world.paidBeforeFinal(), "a claim was paid from a round that is not final");
     }
 
-    function invariant_the_vault_holds_all_that_is_not_paid() public view {
+    function _theVaultHoldsAllThatIsNotPaid() private view {
         uint256 rest = _world.funded() - _world.totalClaimed() + _world.lockedSum();
         require(_world.vaultBalance() == rest, "the vault's balance is off");
         require(_world.vaultBalance() >= _world.totalGranted() - _world.totalClaimed(), "what is final is not there");
         uint256 paid = _world.claimedSum() - _world.lockedSum() - _world.slashed();
         require(_world.paidSum() == paid, "paid differs from claimed, locked and slashed");
         require(_world.unvestedIsLocked(), "more is unvested than locked");
-    }
-
-    function invariant_final_rounds_never_change_stay_in_order_and_totals_never_fall() public view {
-        require(!_world.finalRoundChanged(), "a final round changed");
-        require(_world.finalRoundsAreInOrder(), "a final round was overtaken, or a total fell");
-        require(!_world.rewardFell(), "a member's total fell");
-    }
-
-    function invariant_every_pause_ends() public view {
-        require(_world.everyPauseEnds(), "a pause outlasts seven days");
-    }
-}
-
-contract VotesInvariants {
-    VotesHandler private _world;
-
-    struct FuzzSelector {
-        address addr;
-        bytes4[] selectors;
-    }
-
-    function setUp() public {
-        _world = new VotesHandler();
-        _world.setUp();
-    }
-
-    function targetContracts() public view returns (address[] memory targets) {
-        targets = new address[](1);
-        targets[0] = address(_world);
-    }
-
-    function targetSelectors() public view returns (FuzzSelector[] memory targets) {
-        targets = new FuzzSelector[](1);
-        bytes4[] memory selectors = new bytes4[](2);
-        selectors[0] = _world.castOne.selector;
-        selectors[1] = _world.forge.selector;
-        targets[0] = FuzzSelector(address(_world), selectors);
-    }
-
-    function invariant_each_member_votes_once_with_its_own_weight() public view {
-        uint256 ballots = 0;
-        for (uint256 i = 0; i < 3; ++i) {
-            require(_world.ballots(i) <= 1, "a member voted twice");
-            ballots += _world.ballots(i);
-        }
-        require(_world.heads() == ballots, "the heads differ from the ballots");
-        require(_world.tally() == _world.weightOfVoters(), "the tally differs from the voters' weights");
-        require(_world.tally() <= 100, "the tally exceeds the epoch's weight");
     }
 }
