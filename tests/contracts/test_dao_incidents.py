@@ -63,16 +63,9 @@ class Story:
             lambda: self.twin.deposit_bond(st_who, st_tokens * TOKEN),
         )
 
-    def rule_ask_for_a_bond(self, st_who: int, st_tokens: int) -> None:
-        who, nonce = self.people[st_who - 1], self._nonce(st_who)
-        request = BondWithdrawal(account=who.address, amount=st_tokens * TOKEN, nonce=nonce, deadline=_soon())
-        fields = (request.account, request.amount, request.nonce, request.deadline)
-        self._both(
-            lambda: self.house.incidents.requestWithdrawal(*fields, self._signed(who, request), self._relayed),
-            lambda: self._submit(who, request),
-        )
-
-    def rule_withdraw(self, st_who: int) -> None:
+    def rule_take_a_bond_out(self, st_who: int, st_tokens: int, st_days: int) -> None:
+        self._ask_for_a_bond(st_who, st_tokens)
+        self.rule_wait(5 + st_days)  # sometimes a day too early
         self._both(
             lambda: self.house.incidents.withdraw(st_who, self._relayed), lambda: self.twin.withdraw_bond(st_who)
         )
@@ -107,11 +100,13 @@ class Story:
     def rule_decide(self, st_case: int, st_verdict: int, st_tokens: int) -> None:
         self._decide(st_case, st_verdict, st_tokens * TOKEN)
 
-    def rule_decide_and_take_nothing(self, st_case: int, st_verdict: int) -> None:
-        self._decide(st_case, st_verdict, 0)
-
-    def rule_lapse(self, st_case: int) -> None:
+    def rule_let_a_case_lapse(self, st_case: int, st_days: int) -> None:
+        self.rule_wait(2 * st_days)  # mostly too early
         self._both(lambda: self.house.incidents.lapse(st_case, self._relayed), lambda: self.twin.lapse_case(st_case))
+
+    def rule_decide_and_close(self, st_case: int, st_verdict: int) -> None:
+        self._decide(st_case, st_verdict, 0)
+        self.rule_close(st_case)
 
     def rule_close(self, st_case: int) -> None:
         learned = cid.to_bytes(POST_MORTEM)
@@ -158,6 +153,15 @@ class Story:
         at_stake = sum(case.bond for case in self.twin.cases() if case.status == CaseStatus.OPEN)
         held = self.house.token.balanceOf(self.house.incidents)
         assert held == bonds + at_stake + self.twin._contracts.incidents.bonds.pool
+
+    def _ask_for_a_bond(self, member_id: int, tokens: int) -> None:
+        who, nonce = self.people[member_id - 1], self._nonce(member_id)
+        request = BondWithdrawal(account=who.address, amount=tokens * TOKEN, nonce=nonce, deadline=_soon())
+        fields = (request.account, request.amount, request.nonce, request.deadline)
+        self._both(
+            lambda: self.house.incidents.requestWithdrawal(*fields, self._signed(who, request), self._relayed),
+            lambda: self._submit(who, request),
+        )
 
     def _decide(self, case_id: int, verdict: int, from_bond: int) -> None:
         slash = {"fromBond": from_bond, "runId": 0, "fromUnvested": 0}
