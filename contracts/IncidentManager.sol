@@ -2,6 +2,7 @@
 pragma solidity 0.8.37;
 
 import {AccessControl} from "@openzeppelin/contracts/access/AccessControl.sol";
+import {IAccessControl} from "@openzeppelin/contracts/access/IAccessControl.sol";
 import {IERC20} from "@openzeppelin/contracts/token/ERC20/IERC20.sol";
 import {EIP712} from "@openzeppelin/contracts/utils/cryptography/EIP712.sol";
 import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
@@ -28,6 +29,8 @@ contract IncidentManager is IIncidentManager, MemberBonds, AccessControl {
     /// take it away.
     bytes32 public constant GOVERNANCE_ROLE = keccak256("GOVERNANCE_ROLE");
 
+    /// @dev What members, artifacts, runs and vault call the role by which this contract acts there.
+    bytes32 private constant INCIDENT_ROLE = keccak256("INCIDENT_ROLE");
     uint256 private constant MAX_CONTAINMENT_SECONDS = 7 days;
     uint48 private constant COOLDOWN_SECONDS = 30 days;
     uint32 private constant MAX_CASE_SECONDS = 30 days;
@@ -113,7 +116,7 @@ contract IncidentManager is IIncidentManager, MemberBonds, AccessControl {
         _endAccusation(found);
         emit IncidentAdjudicated(caseId, verdict, slash.fromBond, returned, reward);
         if (verdict != Status.Upheld) _release(caseId, found);
-        if (found.kind == Kind.BadRound) _runs.settleDispute(found.runId, found.round, verdict == Status.Upheld);
+        _endDispute(found, verdict == Status.Upheld);
         if (slash.fromUnvested != 0) _vault.slashUnvested(slash.runId, found.accusedId, slash.fromUnvested);
     }
 
@@ -126,7 +129,7 @@ contract IncidentManager is IIncidentManager, MemberBonds, AccessControl {
         _endAccusation(found);
         emit IncidentLapsed(caseId);
         _release(caseId, found);
-        if (found.kind == Kind.BadRound) _runs.settleDispute(found.runId, found.round, false);
+        _endDispute(found, false);
     }
 
     /// @inheritdoc IIncidentManager
@@ -251,9 +254,21 @@ contract IncidentManager is IIncidentManager, MemberBonds, AccessControl {
         if (_holds(caseId, found, contained, Target.Artifact)) _artifacts.unfreeze(found.artifact);
     }
 
+    function _endDispute(Case storage found, bool voided) private {
+        if (found.kind != Kind.BadRound || !_actsOn(address(_runs))) return;
+        _runs.settleDispute(found.runId, found.round, voided);
+    }
+
+    /// @dev A vote that replaced this contract took its roles: its cases still end and its bonds are paid back, and what
+    /// they stopped is no longer its to set free. Asked before the call and not caught after it: who brings too little
+    /// gas must not end a case without its effects.
+    function _actsOn(address target) private view returns (bool) {
+        return IAccessControl(target).hasRole(INCIDENT_ROLE, address(this));
+    }
+
     /// @dev Not when a later case has contained the same thing since.
     function _holds(uint256 caseId, Case storage found, uint8 contained, Target target) private view returns (bool) {
-        if (contained & _bit(target) == 0) return false;
+        if (contained & _bit(target) == 0 || !_actsOn(_contract(target))) return false;
         return _containments[_key(target, _subject(found, target))].caseId == caseId;
     }
 
@@ -294,6 +309,11 @@ contract IncidentManager is IIncidentManager, MemberBonds, AccessControl {
         if (target == Target.Run) return bytes32(uint256(found.runId));
         if (target == Target.Member) return bytes32(uint256(found.accusedId));
         return found.artifact;
+    }
+
+    function _contract(Target target) private view returns (address) {
+        if (target == Target.Run) return address(_runs);
+        return target == Target.Member ? address(_members) : address(_artifacts);
     }
 
     function _bit(Target target) private pure returns (uint8) {

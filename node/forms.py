@@ -17,9 +17,10 @@ from node import typed_data
 from node.abi_codec import abi_of, encode_call, selector
 from node.chain_records import bounds_fields, data_fields, data_of, join_fields
 from node.charter_text import parse_charter
+from node.deploy_plan import ROLES
 from node.descent import descendants, provable
 from node.errors import ConfigError
-from node.incidents import CaseStatus
+from node.incidents import CaseStatus, IncidentKind
 from node.join_requests import SignedJoinRequest
 from node.membership import MemberDesk
 from node.records.chain import Address
@@ -284,6 +285,28 @@ def _verdict(desk: MemberDesk, _run: int, words: Sequence[str]) -> Any:
     return [case.case_id, int(VERDICTS[word]), slash], effect, {}
 
 
+def _settle_dispute(desk: MemberDesk, run: int, words: Sequence[str]) -> Any:
+    """A dispute that no case can end, since its manager was replaced. The timelock takes the role for one call."""
+    text, word = _exactly(words, 2)
+    number, voided = int(text), {"voided": True, "cleared": False}.get(word)
+    disputed = desk.ledger.run(run).disputed_round
+    if voided is None or not number or number != disputed:
+        raise ValueError(
+            f"expected run {run}'s disputed round, {disputed or 'of which it has none'}, got {' '.join(words)!r}"
+        )
+    for case in desk.ledger.cases():
+        if (case.status, case.kind, case.run_id) == (CaseStatus.OPEN, IncidentKind.BAD_ROUND, run):
+            raise ValueError(f"case {case.case_id} decides this dispute: `tenwings propose verdict {case.case_id} ...`")
+    role, timelock = ROLES["INCIDENT_ROLE"], desk.ledger.addresses()["TimelockController"]
+    calls = [
+        ("TrainingRuns", "grantRole", (role, timelock)),
+        ("TrainingRuns", "settleDispute", (run, number, voided)),
+        ("TrainingRuns", "revokeRole", (role, timelock)),
+    ]
+    end = "it counts no more, nor do later ones" if voided else "it stands"
+    return calls, f"Run {run}: end the dispute of round {number}; {end}.", {}
+
+
 def _move(desk: MemberDesk, _run: int, words: Sequence[str]) -> Any:
     number, account = _exactly(words, 2)
     member = next((m for m in desk.ledger.members() if m.member_id == int(number)), None)
@@ -354,6 +377,7 @@ FORMS: Mapping[str, Form] = dict((
     _form("takedown CID", "ArtifactRegistry.takeDown", RESPECT, _takedown),
     _form(_VERDICT_USAGE, "IncidentManager.adjudicate", SAFETY, _verdict),
     _form("replace MODULE ADDRESS...", "TrainingRuns.grantRole", NO_ONE_RULES_ALONE, _replace, many=True),
+    _form("settle-dispute ROUND voided|cleared", "TrainingRuns.settleDispute", SAFETY, _settle_dispute, many=True),
     _form("move ID ACCOUNT", "MemberRegistry.moveMember", A_COMMUNITY_THAT_LASTS, _move),
     _form("recovery-delay SECONDS", "MemberRegistry.setRecoveryDelay", A_COMMUNITY_THAT_LASTS, _recovery_delay),
     _form("incident-settings NAME=NUMBER...", "IncidentManager.setSettings", SAFETY, _incident_settings),

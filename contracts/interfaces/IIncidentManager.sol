@@ -169,10 +169,11 @@ interface IIncidentManager is IMemberBonds {
     /// past the deadline. The same thing is not contained again for 30 days after it. Only RESPONDER_ROLE.
     function contain(uint256 caseId, Target target, uint48 until) external;
 
-    /// @notice Decides an open case before its deadline, and slashes. Only GOVERNANCE_ROLE.
+    /// @notice Decides an open case before its deadline, and slashes. What this contract no longer holds the role for,
+    /// since a vote replaced it, it leaves as it is. Only GOVERNANCE_ROLE.
     function adjudicate(uint256 caseId, Status verdict, Slash calldata slash) external;
 
-    /// @notice Ends a case past its deadline. Anyone may call.
+    /// @notice Ends a case past its deadline, with what this contract still holds the roles for. Anyone may call.
     function lapse(uint256 caseId) external;
 
     /// @notice Closes a decided or lapsed case. Only RESPONDER_ROLE or GOVERNANCE_ROLE.

@@ -14,7 +14,7 @@ from node.errors import LedgerRefused
 from node.incidents import CaseStatus, IncidentKind, IncidentSettings, Target
 from node.local_ledger.artifacts import ArtifactRegistry
 from node.local_ledger.bonds import NAME, Bonds, Token
-from node.local_ledger.registries import GOVERNANCE_ROLE, MemberRegistry
+from node.local_ledger.registries import GOVERNANCE_ROLE, INCIDENT_ROLE, MemberRegistry
 from node.local_ledger.world import Roles, Tx, World, require_signed
 from node.records.content import Cid
 from node.signed_requests import IncidentReport
@@ -30,6 +30,8 @@ _DECIDED = (CaseStatus.UPHELD, CaseStatus.DISMISSED, CaseStatus.MALICIOUS)
 
 class Runs(Protocol):
     """What an incident does to runs."""
+
+    roles: Roles
 
     def dispute(self, tx: Tx, run_id: int, round_number: int) -> None: ...
     def settle_dispute(self, tx: Tx, run_id: int, round_number: int, voided: bool) -> None: ...
@@ -263,6 +265,8 @@ class IncidentManager:
         for target in sorted(set(case.contained)):
             if self._last[target, _subject(case, target)][0] != case_id:
                 continue  # a later case has contained the same thing since
+            if not self._acts_on(target):
+                continue
             if target == Target.RUN:
                 self.runs.unpause(mine, report.run_id)
             elif target == Target.MEMBER:
@@ -271,9 +275,18 @@ class IncidentManager:
                 self.artifacts.unfreeze(mine, report.artifact)
 
     def _end_dispute(self, tx: Tx, case: _Case, voided: bool) -> None:
-        if case.report.kind == IncidentKind.BAD_ROUND:
+        if case.report.kind == IncidentKind.BAD_ROUND and self._acts_on(Target.RUN):
             mine = tx.from_contract(self._address)
             self.runs.settle_dispute(mine, case.report.run_id, case.report.round, voided)
+
+    def _acts_on(self, target: Target) -> bool:
+        """Not once a vote has replaced this contract: its cases end, and what they stopped is no longer its own."""
+        roles = {
+            Target.RUN: self.runs.roles,
+            Target.MEMBER: self.members.roles,
+            Target.ARTIFACT: self.artifacts.roles,
+        }
+        return roles[target].has(INCIDENT_ROLE, self._address)
 
     def _existing(self, case_id: int) -> _Case:
         if case_id not in self._cases:

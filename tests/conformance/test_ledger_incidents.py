@@ -17,7 +17,7 @@ from node.signed_requests import BondWithdrawal, IncidentReport, route_of
 from node.typed_data import sign
 from tests.support.acts import cid, commit_round, digest, refusal
 from tests.support.ledger_sites import ADA, BO, CY, OPERATOR, OUTSIDER, TWR, Site
-from tests.support.votes import pass_proposal, propose
+from tests.support.votes import INCIDENT_ROLE, call_of, on_runs, pass_proposal, propose
 
 BOND = 100 * TWR
 REPORT_BOND = 10 * TWR
@@ -267,6 +267,34 @@ def test_a_lapsed_dispute_leaves_the_round(judging: Site) -> None:
     submit(judging, ADA, disputed(judging, 2))
     judging.advance(CASE_SECONDS + 2)
     judging.ledger(BO).lapse_case(1)
+    judging.advance(60)
+    assert status_of(judging, 2) == RoundStatus.FINAL
+
+
+def test_a_replaced_manager_ends_its_cases_and_a_vote_ends_its_dispute(judging: Site) -> None:
+    ledger, timelock = judging.ledger(OUTSIDER), judging.address("TimelockController")
+    commit_round(judging)
+    submit(judging, ADA, disputed(judging, 2))
+    submit(judging, BO, report_of(judging, BO, accused_id=4))
+    judging.ledger(OPERATOR).contain(2, Target.ARTIFACT, judging.now() + WEEK - 10)
+    judging.ledger(OPERATOR).contain(2, Target.MEMBER, judging.now() + WEEK - 10)
+    keepers = ("MemberRegistry", "ArtifactRegistry", "TrainingRuns")
+    manager = judging.address("IncidentManager")
+    moved = [call_of(ledger, keeper, "revokeRole", INCIDENT_ROLE, manager) for keeper in keepers]
+    pass_proposal(judging, propose(judging, actions=moved, text="Another manager"))
+    judging.advance(CASE_SECONDS + 2)
+    for case_id in (1, 2):
+        judging.ledger(BO).lapse_case(case_id)
+    assert [case.status for case in ledger.cases()] == [CaseStatus.LAPSED] * 2
+    assert [ledger.bond(member).amount for member in (1, 2, 3)] == [BOND] * 3
+    assert [ledger.bond(member).open_cases for member in (3, 4)] == [0, 0]
+    assert status_of(judging, 2) == RoundStatus.DISPUTED
+    settled = [
+        on_runs(judging, "grantRole", INCIDENT_ROLE, timelock),
+        on_runs(judging, "settleDispute", 1, 2, False),
+        on_runs(judging, "revokeRole", INCIDENT_ROLE, timelock),
+    ]
+    pass_proposal(judging, propose(judging, actions=settled, text="It stands"))
     judging.advance(60)
     assert status_of(judging, 2) == RoundStatus.FINAL
 

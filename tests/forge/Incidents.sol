@@ -22,6 +22,10 @@ contract RunsDouble is IDisputedRuns {
         (disputed, voided) = (0, voided_);
     }
 
+    function hasRole(bytes32, address) external pure returns (bool) {
+        return true;
+    }
+
     function pause(uint256 runId, uint48 until) external {
         pausedUntil[runId] = until;
     }

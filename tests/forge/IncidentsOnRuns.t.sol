@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
+import {IAccessControl} from "@openzeppelin/contracts/access/IAccessControl.sol";
+
 import {Incidents} from "./Incidents.sol";
 import {Rewards} from "./Rewards.sol";
 import {World} from "./World.sol";
@@ -11,7 +13,6 @@ import {ITrainingRuns} from "contracts/interfaces/ITrainingRuns.sol";
 
 /// @title The incident manager over the real runs and the real vault; 40 % of every reward vests over 100 days.
 contract IncidentsOnRunsTest is Incidents, Rewards {
-
     function setUp() public override(Incidents, World) {
         Incidents.setUp();
         bytes32 role = runs.INCIDENT_ROLE();
@@ -62,6 +63,30 @@ contract IncidentsOnRunsTest is Incidents, Rewards {
         holds(runs.isFinal(RUN, 1), "not final after a lapsed dispute");
     }
 
+    /// @dev Attack: replaced in the middle of a case, the manager holds bonds for ever.
+    function test_a_replaced_manager_still_ends_its_cases_and_holds_no_bond() public {
+        commitRound(keccak256("contributions"), 0);
+        uint256 disputing = disputeRound(2, ACCUSED, 1);
+        uint256 pausing = report(0, ACCUSED);
+        contain(pausing, IIncidentManager.Target.Run, uint48(block.timestamp + 7 days));
+        contain(pausing, IIncidentManager.Target.Member, uint48(block.timestamp + 7 days));
+        contain(pausing, IIncidentManager.Target.Artifact, uint48(block.timestamp + 7 days));
+        bytes32 role = runs.INCIDENT_ROLE();
+        _revoke(address(runs), role);
+        _revoke(address(members), role);
+        _revoke(address(artifacts), role);
+
+        adjudicate(pausing, IIncidentManager.Status.Dismissed, 0, 0);
+        holds(!members.isActive(trainer(1), 0), "the bar ended with its case");
+        vm.warp(block.timestamp + CASE_SECONDS + 1);
+        incidents.lapse(disputing);
+        same(incidents.bondOf(ACCUSED).openCases, 0);
+        same(_bond(1), BOND);
+        same(_bond(3), BOND);
+        holds(members.isActive(trainer(1), 0), "the bar did not end by itself");
+        same(uint8(runs.statusOf(RUN, 1)), uint8(ITrainingRuns.RoundStatus.Disputed));
+    }
+
     function test_a_round_is_disputed_inside_its_window_alone() public {
         commitRound(keccak256("contributions"), 0);
         vm.warp(block.timestamp + DISPUTE_WINDOW);
@@ -94,5 +119,10 @@ contract IncidentsOnRunsTest is Incidents, Rewards {
         same(vault.unvested(RUN, ACCUSED), 0);
         same(incidents.bondOf(ACCUSED).amount, 0);
         same(token.balanceOf(trainer(1)), 30e18); // what was paid stays paid
+    }
+
+    function _revoke(address target, bytes32 role) private {
+        vm.prank(ADMIN);
+        IAccessControl(target).revokeRole(role, address(incidents));
     }
 }

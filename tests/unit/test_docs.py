@@ -17,6 +17,7 @@ import node.cli
 import node.verbs
 from federation.gate import REASONS
 from node import errors
+from node.forms import FORMS
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = ("node", "federation", "model", "api")
@@ -118,6 +119,11 @@ def test_every_verb_has_a_section_that_names_each_of_its_options() -> None:
         missing += [f"{words} {option}" for option in sorted(wanted) if f"`{option}`" not in body]
         missing += [] if "```sh" in body else [f"{words}: example"]
     assert missing == []
+
+
+def test_every_form_of_a_proposal_stands_once_in_the_table() -> None:
+    listed = re.findall(r"^\| `([\w-]+) ", sections("docs/running-a-node.md")["`tenwings propose`"], flags=re.MULTILINE)
+    assert sorted(listed) == sorted(FORMS)
 
 
 def test_every_documented_command_line_is_one_that_the_command_takes() -> None:

@@ -189,6 +189,8 @@ def test_a_dispute_holds_a_round(bonded: Tenwings, history: History) -> None:
         "run 1 round 3",
         "alice",
     )
+    line = refused(bonded("propose settle-dispute 3 voided --as alice"), ConfigError)
+    assert "case 1 decides this dispute: `tenwings propose verdict 1 ...`" in line
 
 
 def test_a_final_round_is_not_disputed(bonded: Tenwings) -> None:

@@ -130,6 +130,22 @@ def test_replacing_a_module_moves_every_role_that_it_acts_by(bob: MemberDesk) ->
     assert found.changes == {"IncidentManager": (old, new)}
 
 
+def test_a_dispute_that_no_case_can_end_is_ended_by_a_vote(history: History, bob: MemberDesk) -> None:
+    history.commit_round(gains={"alice": 3_000, "bob": 1_000})
+    number = bob.ledger.run(1).last_round
+    history.dispute(number)
+
+    found = plan(bob, 1, ["settle-dispute", str(number), "voided"])
+
+    calls = [bob.ledger.describe_action(action) for action in found.actions]
+    timelock = bob.ledger.addresses()["TimelockController"]
+    assert [call["function"] for call in calls] == ["grantRole", "settleDispute", "revokeRole"]
+    assert [call["args"].get("account") for call in calls] == [timelock, None, timelock]
+    assert calls[1]["args"] == {"runId": 1, "number": number, "voided": True}
+    assert found.effect == f"Run 1: end the dispute of round {number}; it counts no more, nor do later ones."
+    assert bob.ledger.kind_of(found.actions) == ProposalKind.CONSTITUTIONAL
+
+
 def test_a_form_keeps_what_it_was_not_asked_to_change(bob: MemberDesk) -> None:
     _, args = called(bob, plan(bob, 1, ["rules", "veto_bps=4000"]))
 
@@ -190,6 +206,8 @@ def test_a_charter_goes_to_ipfs_and_its_articles_are_counted(bob: MemberDesk, tm
         ("replace Guardian nowhere", "expected a 0x address"),
         ("replace Guardian " + FRIEND, "there is no code"),
         ("charter absent.md", "No such file"),
+        ("settle-dispute 2 voided", "expected run 1's disputed round, of which it has none, got '2 voided'"),
+        ("settle-dispute 0 voided", "expected run 1's disputed round"),
         ("rollback 7", "expected a final round of run 1, got 7"),
         ("spec-bounds", "expected a change, got nothing"),
         ("spec-bounds batch_size=3", "expected NAME=LEAST..MOST"),
