@@ -242,9 +242,9 @@ contract ArtifactRegistry is IArtifactRegistry, DataAccess, AccessControl {
         named = new bytes32[](descendants.length);
         for (uint256 i = 0; i < descendants.length; ++i) {
             uint256 via = descendants[i].via;
-            bytes32 parent = via == 0 ? digest : named[via - 1];
+            bytes32 parent = via == 0 ? digest : via > i ? bytes32(0) : named[via - 1];
             named[i] = descendants[i].digest;
-            if (!_isParent[parent][named[i]]) revert NotADescendant(named[i], parent);
+            if (via > i || !_isParent[parent][named[i]]) revert NotADescendant(named[i], parent);
         }
     }
 

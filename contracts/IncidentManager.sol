@@ -266,10 +266,12 @@ contract IncidentManager is IIncidentManager, MemberBonds, AccessControl {
         return IAccessControl(target).hasRole(INCIDENT_ROLE, address(this));
     }
 
-    /// @dev Not when a later case has contained the same thing since.
+    /// @dev Not when a later case has contained the same thing since, nor once its own containment is over: what stops
+    /// the thing then is somebody else's, the guardian's say.
     function _holds(uint256 caseId, Case storage found, uint8 contained, Target target) private view returns (bool) {
         if (contained & _bit(target) == 0 || !_actsOn(_contract(target))) return false;
-        return _containments[_key(target, _subject(found, target))].caseId == caseId;
+        Containment storage last = _containments[_key(target, _subject(found, target))];
+        return last.caseId == caseId && block.timestamp + COOLDOWN_SECONDS < last.againFrom;
     }
 
     function _key(Target target, bytes32 subject) private pure returns (bytes32) {

@@ -62,8 +62,7 @@ contract MeritEpochs is IMeritEpochs, EvaluatorQuorum, EIP712, AccessControl {
     /// @inheritdoc IMeritEpochs
     function commitEpoch(EpochCommit calldata commit, bytes[] calldata evaluatorSignatures) external {
         _requireNext(commit);
-        uint8 needed = _trainingRuns.quorumOf(commit.runId);
-        _requireQuorum(_hashTypedDataV4(_hash(commit)), evaluatorSignatures, needed);
+        _requireQuorum(_hashTypedDataV4(_hash(commit)), evaluatorSignatures, _quorumFor(commit));
         Cids.digest(commit.treeCid);
 
         uint48 finalAt = uint48(block.timestamp) + _finalityDelaySeconds;
@@ -79,6 +78,17 @@ contract MeritEpochs is IMeritEpochs, EvaluatorQuorum, EIP712, AccessControl {
         });
         _finalEpochs.push(finalAt, SafeCast.toUint208(commit.epoch));
         _emitCommitted(commit, finalAt);
+    }
+
+    /// @dev That of its run, and no less than that of the run by which the epoch before was signed: who may open runs
+    /// could else open one where a single evaluator writes everybody's weight.
+    function _quorumFor(EpochCommit calldata commit) private view returns (uint8 needed) {
+        needed = _trainingRuns.quorumOf(commit.runId);
+        if (_numEpochs == 0) return needed;
+        uint256 before = _epochs[_numEpochs].runId;
+        if (before == commit.runId) return needed;
+        uint8 floor = _trainingRuns.quorumOf(before);
+        return floor > needed ? floor : needed;
     }
 
     /// @inheritdoc IMeritEpochs

@@ -116,11 +116,12 @@ def cut_epoch(c: Coordinator) -> EpochCommit | None:
     if upto == 0 or (latest and latest.upto_round >= upto):
         return None
     number = (latest.epoch if latest else 0) + 1
+    quorum = max(run.quorum, c.ledger.run(latest.run_id).quorum if latest else 0)  # as the contract has it
     statement, leaves = replay.epoch_of(c.ledger, c.store.get, c.run_id, number, upto)
     c.store.put(merit_tree_to_bytes(leaves))
     domain, spec = c.ledger.domain("MeritEpochs"), RunSpec.from_bytes(c.store.get(run.spec_cid))
     cosigned = cosign(
-        c, EpochTask(run_id=c.run_id, epoch=number, upto_round=upto), MessageType.QUERY, run.quorum,
+        c, EpochTask(run_id=c.run_id, epoch=number, upto_round=upto), MessageType.QUERY, quorum,
         spec.round.cosign_deadline_seconds, lambda signature: signer(domain, statement, signature),
     )  # fmt: skip
     c.ledger.commit_epoch(statement, cosigned.signatures)

@@ -90,7 +90,8 @@ interface IMeritEpochs is IEvaluatorQuorum {
     /// @notice An epoch needs at least one leaf.
     error EmptyEpoch(uint256 epoch);
 
-    /// @notice Commits the next epoch. Anyone may call with the co-signatures of K evaluators, ordered by signer.
+    /// @notice Commits the next epoch. Anyone may call with the co-signatures of K evaluators, ordered by signer. K is the
+    /// quorum of the run, or of the run that the epoch before was taken from where that is larger.
     function commitEpoch(EpochCommit calldata commit, bytes[] calldata evaluatorSignatures) external;
 
     /// @notice Sets the bounds of later epochs. Only GOVERNANCE_ROLE.

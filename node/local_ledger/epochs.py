@@ -42,8 +42,7 @@ class MeritEpochs:
     def commit_epoch(self, tx: Tx, commit: EpochCommit, signatures: Sequence[bytes]) -> None:
         """Commit the next epoch."""
         self._require_next(tx, commit)
-        quorum = self._runs.run(commit.run_id).params.quorum
-        require_quorum(self._members, self._domain, commit, signatures, quorum)
+        require_quorum(self._members, self._domain, commit, signatures, self._quorum_for(commit))
         tree = cids.to_bytes(commit.tree_cid)
         final_at = tx.timestamp + self._finality_seconds
         self._epochs.append(commit)
@@ -61,6 +60,11 @@ class MeritEpochs:
             treeCid=tree,
             finalAt=final_at,
         )
+
+    def _quorum_for(self, commit: EpochCommit) -> int:
+        """That of its run, and no less than that of the run by which the epoch before was signed."""
+        runs = {commit.run_id} | {before.run_id for before in self._epochs[-1:]}
+        return max(self._runs.run(run_id).quorum for run_id in runs)
 
     def get(self, number: int) -> EpochCommit | None:
         """None when there is no such epoch."""

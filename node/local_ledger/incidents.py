@@ -263,8 +263,9 @@ class IncidentManager:
         tx.emit(NAME, "IncidentReleased", caseId=case_id)
         mine, report = tx.from_contract(self._address), case.report
         for target in sorted(set(case.contained)):
-            if self._last[target, _subject(case, target)][0] != case_id:
-                continue  # a later case has contained the same thing since
+            newest, again = self._last[target, _subject(case, target)]
+            if newest != case_id or tx.timestamp + _COOLDOWN_SECONDS >= again:
+                continue  # a later case has contained the same thing since, or this containment is over
             if not self._acts_on(target):
                 continue
             if target == Target.RUN:

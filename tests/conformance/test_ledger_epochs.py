@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from tests.support.acts import cosign, epoch_of, refusal
-from tests.support.ledger_sites import ADA, BO, OUTSIDER, Site
+from tests.support.acts import commit_in_second_run, cosign, epoch_of, params_of, refusal
+from tests.support.ledger_sites import ADA, BO, OPERATOR, OUTSIDER, Site
 
 
 def test_an_epoch_is_final_after_its_delay(rewarded: Site) -> None:
@@ -56,3 +56,15 @@ def test_an_epoch_needs_the_runs_quorum(rewarded: Site) -> None:
     commit = epoch_of(ledger)
     refused = refusal(lambda: ledger.commit_epoch(commit, cosign(ledger, commit, ADA)))
     assert refused == ("QuorumNotReached", {"given": 1, "needed": 2})
+
+
+def test_another_runs_smaller_quorum_signs_no_epoch(voting: Site) -> None:
+    voting.ledger(OPERATOR).create_run(params_of(quorum=1))
+    commit_in_second_run(voting)
+    voting.advance(60)
+    ledger = voting.ledger(OUTSIDER)
+    commit = epoch_of(ledger, epoch=2, run_id=2)
+    refused = refusal(lambda: ledger.commit_epoch(commit, cosign(ledger, commit, ADA)))
+    assert refused == ("QuorumNotReached", {"given": 1, "needed": 2})
+    ledger.commit_epoch(commit, cosign(ledger, commit, ADA, BO))
+    assert ledger.epoch(2) == commit

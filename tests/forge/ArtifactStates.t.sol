@@ -218,6 +218,20 @@ contract ArtifactStatesTest is World {
         artifacts.takeDown(dataset, listed, cid(keccak256("report")));
     }
 
+    /// @dev Attack: an entry that points at itself or further on stands for a parent that is not named yet.
+    function test_a_descendant_is_named_after_what_it_descends_from() public {
+        bytes32 child = keccak256("a child of nothing");
+        register(0, IArtifactRegistry.Kind.Dataset, 0, 0); // a CID may have the digest 0
+        IArtifactRegistry.Registration memory r = registration(1, IArtifactRegistry.Kind.Video, child, 0);
+        r.parents = new bytes32[](1);
+        artifacts.register(r, signRegistration(trainerKeys[1], r));
+        IArtifactRegistry.Descendant[] memory listed = new IArtifactRegistry.Descendant[](1);
+        listed[0] = IArtifactRegistry.Descendant(child, 1);
+        vm.expectRevert(abi.encodeWithSelector(IArtifactRegistry.NotADescendant.selector, child, 0));
+        vm.prank(address(timelock));
+        artifacts.takeDown(dataset, listed, cid(keccak256("report")));
+    }
+
     function test_only_a_vote_or_an_incident_takes_down(address stranger) public {
         vm.assume(stranger != RESPONDER && stranger != address(timelock));
         bytes32 role = artifacts.GOVERNANCE_ROLE();

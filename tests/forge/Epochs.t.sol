@@ -8,6 +8,7 @@ import {World} from "./World.sol";
 import {ICids} from "contracts/interfaces/ICids.sol";
 import {IEvaluatorQuorum} from "contracts/interfaces/IEvaluatorQuorum.sol";
 import {IMeritEpochs} from "contracts/interfaces/IMeritEpochs.sol";
+import {ITrainingRuns} from "contracts/interfaces/ITrainingRuns.sol";
 
 contract EpochsTest is World {
     function setUp() public override {
@@ -209,5 +210,46 @@ contract EpochsTest is World {
         (c.totalWeight, c.maxWeight, c.count) = (50, 50, 1);
         epochs.commitEpoch(c, cosign(epochDigest(c), K));
         same(epochs.epoch(1).maxWeight, 50);
+    }
+
+    /// @dev Attack: who may open runs opens one where a single evaluator signs, and writes everybody's weight with it.
+    function test_another_runs_smaller_quorum_signs_no_epoch() public {
+        commitRound(keccak256("contributions"), 0);
+        vm.warp(block.timestamp + DISPUTE_WINDOW);
+        commitEpoch();
+        uint256 other = _runOf(1);
+        IMeritEpochs.EpochCommit memory commit = nextEpoch();
+        (commit.runId, commit.uptoRound) = (other, 1);
+        bytes32 digest = epochDigest(commit);
+        bytes[] memory one = cosign(digest, 1);
+        vm.expectRevert(abi.encodeWithSelector(IEvaluatorQuorum.QuorumNotReached.selector, 1, K));
+        epochs.commitEpoch(commit, one);
+        epochs.commitEpoch(commit, cosign(digest, K));
+        same(epochs.epoch(2).runId, other);
+    }
+
+    function test_a_larger_quorum_of_the_run_itself_is_asked_for() public {
+        commitRound(keccak256("contributions"), 0);
+        vm.warp(block.timestamp + DISPUTE_WINDOW);
+        commitEpoch();
+        uint256 other = _runOf(K + 1);
+        IMeritEpochs.EpochCommit memory commit = nextEpoch();
+        (commit.runId, commit.uptoRound) = (other, 1);
+        bytes[] memory three = cosign(epochDigest(commit), K);
+        vm.expectRevert(abi.encodeWithSelector(IEvaluatorQuorum.QuorumNotReached.selector, K, K + 1));
+        epochs.commitEpoch(commit, three);
+        epochs.commitEpoch(commit, cosign(epochDigest(commit), K + 1));
+    }
+
+    /// @dev Another run with one final round, co-signed by `quorum`.
+    function _runOf(uint8 quorum) private returns (uint256 runId) {
+        ITrainingRuns.RunParams memory params = runParams();
+        (params.quorum, params.disputeWindowSeconds) = (quorum, 0);
+        vm.prank(COORDINATOR);
+        runId = runs.createRun(params);
+        ITrainingRuns.Run memory run = runs.run(runId);
+        ITrainingRuns.RoundCommit memory commit = nextCommit(keccak256("contributions"), 3, 0);
+        (commit.runId, commit.round, commit.parentDigest) = (runId, 1, run.headDigest);
+        runs.commitRound(commit, cosign(roundDigest(commit), quorum));
     }
 }

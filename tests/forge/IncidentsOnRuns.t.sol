@@ -63,6 +63,18 @@ contract IncidentsOnRunsTest is Incidents, Rewards {
         holds(runs.isFinal(RUN, 1), "not final after a lapsed dispute");
     }
 
+    /// @dev Attack: a case that paused a run long ago ends the guardian's pause of today; anybody brings it to its end.
+    function test_the_end_of_an_old_case_leaves_the_guardians_pause() public {
+        uint256 caseId = report(0, 0);
+        contain(caseId, IIncidentManager.Target.Run, uint48(block.timestamp + 1 days));
+        vm.warp(block.timestamp + CASE_SECONDS + 1);
+        uint48 until = uint48(block.timestamp + 7 days);
+        vm.prank(GUARDIAN);
+        guardian.pause(RUN, until);
+        incidents.lapse(caseId);
+        same(runs.run(RUN).pausedUntil, until);
+    }
+
     /// @dev Attack: replaced in the middle of a case, the manager holds bonds for ever.
     function test_a_replaced_manager_still_ends_its_cases_and_holds_no_bond() public {
         commitRound(keccak256("contributions"), 0);

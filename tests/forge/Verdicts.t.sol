@@ -60,8 +60,7 @@ contract VerdictsTest is Incidents {
     }
 
     function test_what_is_no_verdict_is_refused(uint8 verdict) public {
-        verdict = uint8(between(verdict, 0, 5));
-        vm.assume(verdict < 2 || verdict > 4);
+        verdict = uint8([0, 1, 5][verdict % 3]);
         uint256 caseId = report(0, ACCUSED);
         vm.expectPartialRevert(IIncidentManager.NotAVerdict.selector);
         adjudicate(caseId, IIncidentManager.Status(verdict), 0, 0);
