@@ -111,10 +111,10 @@ contract IncidentManager is IIncidentManager, MemberBonds, AccessControl {
             revert NotAVerdict(verdict);
         }
         found.status = verdict;
-        _slashBond(caseId, found, slash);
+        uint96 slashed = _slashBond(caseId, found, slash);
         (uint256 returned, uint256 reward) = _settleReporter(found);
         _endAccusation(found);
-        emit IncidentAdjudicated(caseId, verdict, slash.fromBond, returned, reward);
+        emit IncidentAdjudicated(caseId, verdict, slashed, returned, reward);
         if (verdict != Status.Upheld) _release(caseId, found);
         _endDispute(found, verdict == Status.Upheld);
         if (slash.fromUnvested != 0) _vault.slashUnvested(slash.runId, found.accusedId, slash.fromUnvested);
@@ -216,15 +216,15 @@ contract IncidentManager is IIncidentManager, MemberBonds, AccessControl {
         );
     }
 
-    /// @dev What the vote takes from the accused's bond goes to the pool.
-    function _slashBond(uint256 caseId, Case storage found, Slash calldata slash) private {
-        if (slash.fromBond == 0 && slash.fromUnvested == 0) return;
+    /// @dev What the vote takes from the accused's bond goes to the pool. The sums are of the day of the proposal: where
+    /// less is left on the day of the verdict, it takes that.
+    function _slashBond(uint256 caseId, Case storage found, Slash calldata slash) private returns (uint96 taken) {
+        if (slash.fromBond == 0 && slash.fromUnvested == 0) return 0;
+        if (found.status != Status.Upheld || found.accusedId == 0) revert CannotSlash(caseId);
         Bond storage bond = _bonds[found.accusedId];
-        if (found.status != Status.Upheld || found.accusedId == 0 || slash.fromBond > bond.amount) {
-            revert CannotSlash(caseId, slash.fromBond, bond.amount);
-        }
-        bond.amount -= slash.fromBond;
-        _pool += slash.fromBond;
+        taken = uint96(Math.min(slash.fromBond, bond.amount));
+        bond.amount -= taken;
+        _pool += taken;
     }
 
     /// @dev Upheld: the bond back, and as much again as the pool has. Malicious: the bond goes to the pool.

@@ -5,6 +5,7 @@ import {AccessControl} from "@openzeppelin/contracts/access/AccessControl.sol";
 import {IERC20} from "@openzeppelin/contracts/token/ERC20/IERC20.sol";
 import {SafeERC20} from "@openzeppelin/contracts/token/ERC20/utils/SafeERC20.sol";
 import {MerkleProof} from "@openzeppelin/contracts/utils/cryptography/MerkleProof.sol";
+import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
 import {SafeCast} from "@openzeppelin/contracts/utils/math/SafeCast.sol";
 
 import {IMemberRegistry} from "./interfaces/IMemberRegistry.sol";
@@ -99,13 +100,12 @@ contract RewardVault is IRewardVault, AccessControl {
 
     /// @inheritdoc IRewardVault
     function slashUnvested(uint256 runId, uint256 memberId, uint256 amount) external onlyRole(INCIDENT_ROLE) {
-        uint256 most = unvested(runId, memberId);
-        if (amount > most) revert MoreThanUnvested(runId, memberId, amount, most);
+        uint256 taken = Math.min(amount, unvested(runId, memberId));
         uint256 vested = _free(runId, memberId);
-        // Cannot truncate: amount <= most, which is at most what is locked.
-        _vestings[runId][memberId].locked -= uint104(amount);
-        _funded[runId] += uint104(amount);
-        emit RewardSlashed(runId, memberId, amount);
+        // Cannot truncate: what is taken is at most what is locked.
+        _vestings[runId][memberId].locked -= uint104(taken);
+        _funded[runId] += uint104(taken);
+        emit RewardSlashed(runId, memberId, taken);
         if (vested > 0) _token.safeTransfer(_members.accountOf(memberId), vested);
     }
 

@@ -75,7 +75,7 @@ interface IIncidentManager is IMemberBonds {
         bytes32 evidenceDigest;
     }
 
-    /// @notice How much an upheld case takes from the accused.
+    /// @notice How much an upheld case takes from the accused, or what is left of it at the verdict where that is less.
     /// @param fromBond At most the bond.
     /// @param runId Run whose rewards are slashed; 0 for none.
     /// @param fromUnvested At most what has not vested.
@@ -156,8 +156,8 @@ interface IIncidentManager is IMemberBonds {
     /// @notice A verdict is Upheld, Dismissed or Malicious.
     error NotAVerdict(Status verdict);
 
-    /// @notice Only an upheld case against a member slashes, and at most its bond.
-    error CannotSlash(uint256 caseId, uint256 fromBond, uint256 bond);
+    /// @notice Only an upheld case against a member slashes.
+    error CannotSlash(uint256 caseId);
 
     /// @notice A setting is out of its bounds.
     error InvalidSettings(uint96 reportBond, uint32 caseSeconds, uint32 withdrawalSeconds);

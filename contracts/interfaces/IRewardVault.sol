@@ -74,9 +74,6 @@ interface IRewardVault {
     /// @notice Nothing of the member's locked reward has vested since it was last released.
     error NothingVested(uint256 runId, uint256 memberId);
 
-    /// @notice Less is unvested than is to be slashed.
-    error MoreThanUnvested(uint256 runId, uint256 memberId, uint256 amount, uint256 unvested);
-
     /// @notice With this claim the run would pay `claimedAfter`, more than its final rounds granted (`granted`).
     error MoreThanGranted(uint256 runId, uint256 claimedAfter, uint256 granted);
 
@@ -96,8 +93,8 @@ interface IRewardVault {
     /// @notice Pays a member what has vested of its locked reward. Anyone may call for anyone.
     function release(uint256 runId, uint256 memberId) external;
 
-    /// @notice Puts `amount` of what has not vested back into the run's budget; what has vested is paid out. Only
-    /// INCIDENT_ROLE.
+    /// @notice Puts `amount` of what has not vested, or all of it where that is less, back into the run's budget; what has
+    /// vested is paid out. Only INCIDENT_ROLE.
     function slashUnvested(uint256 runId, uint256 memberId, uint256 amount) external;
 
     /// @notice What of a member's locked reward has not vested yet.

@@ -161,7 +161,7 @@ class IncidentManager:
         case = self._require_open(tx, case_id)
         if verdict not in _DECIDED:
             raise LedgerRefused("NotAVerdict", {"verdict": int(verdict)})
-        self._slash_bond(case_id, case, CaseStatus(verdict), slash)
+        slashed = self._slash_bond(case_id, case, CaseStatus(verdict), slash)
         case = self._settle(case_id, case, CaseStatus(verdict))
         returned, reward = self._repay(case)
         tx.emit(
@@ -169,7 +169,7 @@ class IncidentManager:
             "IncidentAdjudicated",
             caseId=case_id,
             verdict=int(verdict),
-            slashedBond=slash["fromBond"],
+            slashedBond=slashed,
             bondReturned=returned,
             reward=reward,
         )
@@ -230,15 +230,17 @@ class IncidentManager:
         if r.accused_id:
             self.members.account_of(r.accused_id)
 
-    def _slash_bond(self, case_id: int, case: _Case, verdict: CaseStatus, slash: Mapping[str, int]) -> None:
-        from_bond, accused = slash["fromBond"], case.report.accused_id
-        if not from_bond and not slash["fromUnvested"]:
-            return
-        bond = self.bonds.of(accused).amount
-        if verdict != CaseStatus.UPHELD or not accused or from_bond > bond:
-            raise LedgerRefused("CannotSlash", {"caseId": case_id, "fromBond": from_bond, "bond": bond})
-        self.bonds.change(accused, -from_bond)
-        self.bonds.pool += from_bond
+    def _slash_bond(self, case_id: int, case: _Case, verdict: CaseStatus, slash: Mapping[str, int]) -> int:
+        """What it took: as much as was asked for, or what is left."""
+        accused = case.report.accused_id
+        if not slash["fromBond"] and not slash["fromUnvested"]:
+            return 0
+        if verdict != CaseStatus.UPHELD or not accused:
+            raise LedgerRefused("CannotSlash", {"caseId": case_id})
+        taken = min(slash["fromBond"], self.bonds.of(accused).amount)
+        self.bonds.change(accused, -taken)
+        self.bonds.pool += taken
+        return taken
 
     def _settle(self, case_id: int, case: _Case, status: CaseStatus) -> _Case:
         self._cases[case_id] = replace(case, status=status)

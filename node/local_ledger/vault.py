@@ -170,16 +170,13 @@ class RewardVault:
         return amount
 
     def slash_unvested(self, tx: Tx, run_id: int, member_id: int, amount: int) -> None:
-        """Put what has not vested back into the run's budget."""
+        """Put what has not vested back into the run's budget, up to `amount`."""
         self.roles.require(INCIDENT_ROLE, tx.sender)
-        most = self.unvested(run_id, member_id, tx.timestamp)
-        if amount > most:
-            values = {"runId": run_id, "memberId": member_id, "amount": amount, "unvested": most}
-            raise LedgerRefused("MoreThanUnvested", values)
+        taken = min(amount, self.unvested(run_id, member_id, tx.timestamp))
         vested = self._free(tx, run_id, member_id)
-        self._vestings.setdefault((run_id, member_id), _Vesting()).locked -= amount
-        self._budgets[run_id].funded += amount
-        tx.emit(self.NAME, "RewardSlashed", runId=run_id, memberId=member_id, amount=amount)
+        self._vestings.setdefault((run_id, member_id), _Vesting()).locked -= taken
+        self._budgets[run_id].funded += taken
+        tx.emit(self.NAME, "RewardSlashed", runId=run_id, memberId=member_id, amount=taken)
         if vested:
             self._token.transfer(tx, self._address, self._members.account_of(member_id), vested)
 

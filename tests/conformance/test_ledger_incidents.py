@@ -176,8 +176,15 @@ def test_a_malicious_report_forfeits_its_bond(judging: Site) -> None:
 
 def test_a_vote_does_not_take_more_than_the_bond(judging: Site) -> None:
     submit(judging, ADA, report_of(judging))
+    decide(judging, CaseStatus.UPHELD, from_bond=BOND + 1)
+    assert case_of(judging).slashed == BOND
+    assert judging.ledger(OUTSIDER).bond(3).amount == 0
+
+
+def test_a_dismissed_case_slashes_nobody(judging: Site) -> None:
+    submit(judging, ADA, report_of(judging))
     with pytest.raises(LedgerRefused, match="CannotSlash"):
-        decide(judging, CaseStatus.UPHELD, from_bond=BOND + 1)
+        decide(judging, CaseStatus.DISMISSED, from_bond=1)
     assert case_of(judging).status == CaseStatus.OPEN
 
 

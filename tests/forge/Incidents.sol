@@ -37,8 +37,6 @@ contract RunsDouble is IDisputedRuns {
 
 /// @title Stands for the vault: a member has so much that has not vested.
 contract VaultDouble is ISlashedRewards {
-    error MoreThanUnvested(uint256 amount, uint256 most);
-
     mapping(uint256 memberId => uint256) public unvested;
     uint256 public slashed;
 
@@ -47,7 +45,7 @@ contract VaultDouble is ISlashedRewards {
     }
 
     function slashUnvested(uint256, uint256 memberId, uint256 amount) external {
-        if (amount > unvested[memberId]) revert MoreThanUnvested(amount, unvested[memberId]);
+        if (amount > unvested[memberId]) amount = unvested[memberId];
         unvested[memberId] -= amount;
         slashed += amount;
     }

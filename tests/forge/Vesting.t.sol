@@ -74,11 +74,13 @@ contract VestingTest is Rewards {
     function test_no_more_than_the_unvested_part_can_be_slashed(uint256 amount) public {
         claim(grant([uint128(50e18), 0, 0], 50e18), 0);
         amount = between(amount, 20e18 + 1, type(uint128).max);
-        vm.expectRevert(
-            abi.encodeWithSelector(IRewardVault.MoreThanUnvested.selector, RUN, trainerId(0), amount, 20e18)
-        );
+        vm.expectEmit(address(vault));
+        emit IRewardVault.RewardSlashed(RUN, trainerId(0), 20e18);
         vm.prank(INCIDENTS);
         vault.slashUnvested(RUN, trainerId(0), amount);
+        same(vault.funded(RUN), BUDGET + 20e18);
+        (uint256 left,) = vault.locked(RUN, trainerId(0));
+        same(left, 0);
     }
 
     function test_only_incidents_slash() public {
