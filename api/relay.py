@@ -173,12 +173,12 @@ class Relay:
     def withdraw_bond(self, member_id: int) -> bytes:
         """Returns the transaction hash. Anyone may: the bond goes to the member's present account."""
         bond, now = self._ledger.bond(member_id), self._ledger.latest_block().timestamp
-        if bond.open_cases or not bond.leaving or now < bond.leaves_from:
+        if bond.open_cases or not bond.can_leave(now):
             raise Refused(
                 409,
                 "nothing-to-withdraw",
-                f"Expected a withdrawal whose delay is over and no open case, got {bond.leaving} wei from "
-                f"{bond.leaves_from} on and {bond.open_cases} cases.",
+                f"Expected a withdrawal whose delay ended less than a week ago and no open case, got {bond.leaving} wei "
+                f"from {bond.leaves_from} on and {bond.open_cases} cases.",
             )
         self._limit.spend(f"bond of {member_id}")
         return self._ledger.withdraw_bond(member_id)

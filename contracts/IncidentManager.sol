@@ -230,13 +230,17 @@ contract IncidentManager is IIncidentManager, MemberBonds, AccessControl {
     /// @dev Upheld: the bond back, and as much again as the pool has. Malicious: the bond goes to the pool.
     function _settleReporter(Case storage found) private returns (uint256 returned, uint256 reward) {
         uint96 bond = found.bond;
+        Bond storage reporters = _bonds[found.reporterId];
+        reporters.staked -= bond;
         if (found.status == Status.Malicious) {
-            _pool += bond;
+            uint96 forfeited = uint96(Math.min(bond, reporters.amount));
+            reporters.amount -= forfeited;
+            _pool += forfeited;
             return (0, 0);
         }
         if (found.status == Status.Upheld) reward = Math.min(bond, _pool);
         _pool -= reward;
-        _bonds[found.reporterId].amount += bond + uint96(reward); // reward <= bond
+        reporters.amount += uint96(reward); // reward <= bond
         returned = bond;
     }
 

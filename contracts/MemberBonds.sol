@@ -18,6 +18,8 @@ abstract contract MemberBonds is IMemberBonds, SignedRequests, Nonces {
     bytes32 private constant BOND_WITHDRAWAL_TYPEHASH =
         keccak256("BondWithdrawal(address account,uint96 amount,uint256 nonce,uint64 deadline)");
 
+    uint48 private constant WITHDRAWAL_WINDOW_SECONDS = 7 days;
+
     IMemberRegistry internal immutable _members;
     IERC20 internal immutable _token;
     uint256 internal _pool;
@@ -55,8 +57,11 @@ abstract contract MemberBonds is IMemberBonds, SignedRequests, Nonces {
     function withdraw(uint256 memberId) external {
         Bond storage bond = _bonds[memberId];
         if (bond.openCases != 0) revert BondHeld(memberId, bond.openCases);
-        if (bond.leaving == 0 || block.timestamp < bond.leavesFrom) revert NothingToWithdraw(memberId, bond.leavesFrom);
-        uint96 amount = uint96(Math.min(bond.leaving, bond.amount)); // a slash may have come in between
+        uint48 from = bond.leavesFrom;
+        if (bond.leaving == 0 || block.timestamp < from || block.timestamp >= from + WITHDRAWAL_WINDOW_SECONDS) {
+            revert NothingToWithdraw(memberId, from);
+        }
+        uint96 amount = uint96(Math.min(bond.leaving, _unstaked(bond))); // a slash may have come in between
         bond.amount -= amount;
         (bond.leaving, bond.leavesFrom) = (0, 0);
         address account = _members.accountOf(memberId);
@@ -80,12 +85,17 @@ abstract contract MemberBonds is IMemberBonds, SignedRequests, Nonces {
         if (memberId == 0) revert NotAMember(account);
     }
 
-    /// @dev Only who is not accused can put its bond at stake: else a report would hide it from a slash.
+    /// @dev What is staked stays in the bond: a report hides nothing from a slash, and an accusation, which costs its
+    /// author so little, takes nobody's right to report and to dispute.
     function _stake(uint256 memberId, uint96 amount) internal {
         if (amount == 0) return;
         Bond storage bond = _bonds[memberId];
-        if (bond.openCases != 0) revert BondHeld(memberId, bond.openCases);
-        if (bond.amount < amount) revert BondTooSmall(memberId, bond.amount, amount);
-        bond.amount -= amount;
+        uint96 unstaked = _unstaked(bond);
+        if (unstaked < amount) revert BondTooSmall(memberId, unstaked, amount);
+        bond.staked += amount;
+    }
+
+    function _unstaked(Bond storage bond) internal view returns (uint96) {
+        return bond.amount > bond.staked ? bond.amount - bond.staked : 0; // a slash takes what is staked, too
     }
 }

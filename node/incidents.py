@@ -43,6 +43,8 @@ class Target(IntEnum):
     ARTIFACT = 2
 
 
+WITHDRAWAL_WINDOW_SECONDS = 7 * 86_400
+"""How long a bond can be had once its delay is over; then it must be asked for again."""
 SEVERITIES = {"low": 1, "medium": 2, "high": 3, "critical": 4}
 
 
@@ -101,6 +103,17 @@ class Bond:
     """Unix time from which `leaving` can be withdrawn; 0 when nothing was asked for."""
     open_cases: int
     """How many open cases accuse the member."""
+    staked: int = 0
+    """How much of `amount` stands for open reports of its own."""
+
+    def can_leave(self, now: int) -> bool:
+        """Whether what was asked for can be had at Unix time `now`; an open case holds it all the same."""
+        return self.leaving > 0 and self.leaves_from <= now < self.leaves_from + WITHDRAWAL_WINDOW_SECONDS
+
+    @property
+    def unstaked(self) -> int:
+        """What can be withdrawn or staked; a slash takes what is staked, too."""
+        return max(self.amount - self.staked, 0)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -162,7 +162,7 @@ interface IIncidentManager is IMemberBonds {
     /// @notice A setting is out of its bounds.
     error InvalidSettings(uint96 reportBond, uint32 caseSeconds, uint32 withdrawalSeconds);
 
-    /// @notice Opens a case. The bond is taken from the reporter's own. A bad round is disputed with it.
+    /// @notice Opens a case. The bond is staked of the reporter's own. A bad round is disputed with it.
     function report(Report calldata report_, bytes calldata signature) external returns (uint256 caseId);
 
     /// @notice Pauses the case's run, bars the accused or freezes the artifact, up to `until`: at most 7 days and never

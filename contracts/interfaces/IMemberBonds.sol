@@ -11,11 +11,14 @@ interface IMemberBonds is ISignedRequests {
     /// @param leaving How much of it is to be withdrawn.
     /// @param leavesFrom First second (Unix time) at which it can be.
     /// @param openCases How many open cases accuse the member.
+    /// @param staked How much of `amount` stands for open reports of its own: it is neither withdrawn nor staked again, and
+    /// can be slashed like the rest.
     struct Bond {
         uint96 amount;
         uint96 leaving;
         uint48 leavesFrom;
         uint16 openCases;
+        uint96 staked;
     }
 
     /// @notice `payer` added to a member's bond.
@@ -30,13 +33,14 @@ interface IMemberBonds is ISignedRequests {
     /// @notice The network has no reward token, so nobody puts up bonds.
     error NoToken();
 
-    /// @notice The bond holds less than is asked for.
+    /// @notice The bond holds less than is asked for, or less that is not staked.
     error BondTooSmall(uint256 memberId, uint256 amount, uint256 needed);
 
     /// @notice `openCases` cases accuse the member: its bond stays where it is.
     error BondHeld(uint256 memberId, uint256 openCases);
 
-    /// @notice Nothing can be withdrawn before `leavesFrom`; 0 when nothing was asked for.
+    /// @notice Nothing can be withdrawn before `leavesFrom`, nor once seven days have passed since; 0 when nothing was
+    /// asked for.
     error NothingToWithdraw(uint256 memberId, uint48 leavesFrom);
 
     /// @notice The account is no member's.
@@ -50,7 +54,8 @@ interface IMemberBonds is ISignedRequests {
     function requestWithdrawal(address account, uint96 amount, uint256 nonce, uint64 deadline, bytes calldata signature)
         external;
 
-    /// @notice Pays to the member's present account what the delay is over for. Anyone may call.
+    /// @notice Pays to the member's present account what the delay is over for, as far as it is not staked. Within seven
+    /// days, so that nobody keeps a withdrawal ready for the day of an accusation. Anyone may call.
     function withdraw(uint256 memberId) external;
 
     /// @notice A member's bond.

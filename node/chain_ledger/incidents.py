@@ -34,6 +34,7 @@ class ChainIncidents(ChainRewards):
             leaving=found["leaving"],
             leaves_from=found["leavesFrom"],
             open_cases=found["openCases"],
+            staked=found["staked"],
         )
 
     def incident_settings(self) -> IncidentSettings:

@@ -68,9 +68,9 @@ class Bonds:
         bond = self.of(member_id)
         if bond.open_cases:
             raise _held(member_id, bond)
-        if bond.leaving == 0 or tx.timestamp < bond.leaves_from:
+        if not bond.can_leave(tx.timestamp):
             raise LedgerRefused("NothingToWithdraw", {"memberId": member_id, "leavesFrom": bond.leaves_from})
-        amount = min(bond.leaving, bond.amount)
+        amount = min(bond.leaving, bond.unstaked)
         self._bonds[member_id] = replace(bond, amount=bond.amount - amount, leaving=0, leaves_from=0)
         account = self.members.account_of(member_id)
         tx.emit(NAME, "BondWithdrawn", memberId=member_id, account=account, amount=amount)
@@ -82,12 +82,15 @@ class Bonds:
         return self._bonds.get(member_id, _EMPTY)
 
     def require_stakeable(self, member_id: int, amount: int) -> None:
-        """Only who is not accused can put its bond at stake."""
+        """As much must not be staked yet."""
         bond = self.of(member_id)
-        if amount and bond.open_cases:
-            raise _held(member_id, bond)
-        if bond.amount < amount:
-            raise _too_small(member_id, bond.amount, amount)
+        if bond.unstaked < amount:
+            raise _too_small(member_id, bond.unstaked, amount)
+
+    def stake(self, member_id: int, amount: int) -> None:
+        """For a report of its own; less than nothing: the report is settled."""
+        bond = self.of(member_id)
+        self._bonds[member_id] = replace(bond, staked=bond.staked + amount)
 
     def change(self, member_id: int, amount: int) -> None:
         """Add to a bond, or take from it."""

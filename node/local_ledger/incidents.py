@@ -107,7 +107,7 @@ class IncidentManager:
     def _open(self, tx: Tx, report: IncidentReport, reporter_id: int) -> int:
         self.bonds.nonces.use(report.account)
         self._reportable_from[reporter_id] = tx.timestamp + _REPORT_INTERVAL_SECONDS
-        self.bonds.change(reporter_id, -self._report_bond)
+        self.bonds.stake(reporter_id, self._report_bond)
         self.bonds.accuse(report.accused_id, 1)
         case_id, deadline = len(self._cases) + 1, tx.timestamp + self._case_seconds
         self._cases[case_id] = _Case(reporter_id=reporter_id, report=report, bond=self._report_bond, deadline=deadline)
@@ -249,12 +249,15 @@ class IncidentManager:
 
     def _repay(self, case: _Case) -> tuple[int, int]:
         """(bond returned, reward): upheld, as much again as the pool has; malicious, nothing."""
+        self.bonds.stake(case.reporter_id, -case.bond)
         if case.status == CaseStatus.MALICIOUS:
-            self.bonds.pool += case.bond
+            forfeited = min(case.bond, self.bonds.of(case.reporter_id).amount)
+            self.bonds.change(case.reporter_id, -forfeited)
+            self.bonds.pool += forfeited
             return 0, 0
         reward = min(case.bond, self.bonds.pool) if case.status == CaseStatus.UPHELD else 0
         self.bonds.pool -= reward
-        self.bonds.change(case.reporter_id, case.bond + reward)
+        self.bonds.change(case.reporter_id, reward)
         return case.bond, reward
 
     def _release(self, tx: Tx, case_id: int) -> None:

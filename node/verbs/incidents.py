@@ -181,6 +181,7 @@ def bond_show(home: HomeOption = None, as_json: JsonOption = False) -> None:
             {
                 "member": member.name,
                 "bond": str(bond.amount) if as_json else tokens(bond.amount),
+                "staked": str(bond.staked) if as_json else tokens(bond.staked),
                 "leaving": str(bond.leaving) if as_json else tokens(bond.leaving),
                 "from": bond.leaves_from,
                 "accused in": bond.open_cases,

@@ -81,7 +81,7 @@ def test_a_report_opens_a_case_with_a_bond_and_a_deadline(bonded: Site) -> None:
     assert (case.kind, case.severity, case.reporter_id, case.accused_id) == (IncidentKind.STOLEN_DATA, 3, 1, 3)
     assert (case.artifact, case.evidence_cid) == (digest("dataset"), cid("evidence"))
     assert (case.bond, case.deadline) == (REPORT_BOND, case.reported_at + CASE_SECONDS)
-    assert ledger.bond(1).amount == BOND - REPORT_BOND
+    assert (ledger.bond(1).amount, ledger.bond(1).staked) == (BOND, REPORT_BOND)
     assert ledger.bond(3).open_cases == 1
 
 
@@ -210,9 +210,27 @@ def test_a_bond_is_withdrawn_after_the_delay_unless_a_case_is_open(bonded: Site)
     assert refusal(lambda: ledger.withdraw_bond(3)) == ("BondHeld", {"memberId": 3, "openCases": 1})
     bonded.advance(CASE_SECONDS)
     ledger.lapse_case(1)
+    assert refusal(lambda: ledger.withdraw_bond(3))[0] == "NothingToWithdraw"  # not kept ready for longer than a week
+    nonce = ledger.nonce("IncidentManager", CY.address)
+    submit(bonded, CY, replace(asked, nonce=nonce, deadline=bonded.now() + 100))
+    bonded.advance(WEEK)
     ledger.withdraw_bond(3)
     assert ledger.reward_balance(CY.address) == 40 * TWR
     assert ledger.bond(3).amount == 60 * TWR
+
+
+def test_who_is_accused_reports_and_what_is_staked_stays(bonded: Site) -> None:
+    submit(bonded, ADA, report_of(bonded))
+    submit(bonded, CY, report_of(bonded, CY, accused_id=1))
+    ledger = bonded.ledger(OUTSIDER)
+    assert [(ledger.bond(n).staked, ledger.bond(n).open_cases) for n in (1, 3)] == [(REPORT_BOND, 1)] * 2
+    bonded.advance(CASE_SECONDS + 2)
+    ledger.lapse_case(1)
+    nonce = ledger.nonce("IncidentManager", CY.address)
+    submit(bonded, CY, BondWithdrawal(account=CY.address, amount=BOND, nonce=nonce, deadline=bonded.now() + 100))
+    bonded.advance(WEEK)
+    ledger.withdraw_bond(3)
+    assert (ledger.reward_balance(CY.address), ledger.bond(3).amount) == (BOND - REPORT_BOND, REPORT_BOND)
 
 
 def test_more_than_the_bond_is_not_asked_for(bonded: Site) -> None:

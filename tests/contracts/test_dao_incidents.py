@@ -128,6 +128,7 @@ class Story:
                 bond.leaving,
                 bond.leaves_from,
                 bond.open_cases,
+                bond.staked,
             )
             member = self.twin.members()[member_id - 1]
             assert self.house.members.barredUntil(member_id) == member.barred_until
@@ -148,11 +149,12 @@ class Story:
             assert bool(found["contained"]) == bool(case.contained)
 
     def invariant_every_token_is_somebodys(self) -> None:
-        """What the contract holds is members' bonds, what open cases hold of reporters, and the pool."""
-        bonds = sum(self.twin.bond(member_id).amount for member_id in MEMBERS)
-        at_stake = sum(case.bond for case in self.twin.cases() if case.status == CaseStatus.OPEN)
+        """What the contract holds is members' bonds and the pool; what is staked stands for open cases."""
+        bonds = [self.twin.bond(member_id) for member_id in MEMBERS]
         held = self.house.token.balanceOf(self.house.incidents)
-        assert held == bonds + at_stake + self.twin._contracts.incidents.bonds.pool
+        assert held == sum(bond.amount for bond in bonds) + self.twin._contracts.incidents.bonds.pool
+        at_stake = sum(case.bond for case in self.twin.cases() if case.status == CaseStatus.OPEN)
+        assert sum(bond.staked for bond in bonds) == at_stake
 
     def _ask_for_a_bond(self, member_id: int, tokens: int) -> None:
         who, nonce = self.people[member_id - 1], self._nonce(member_id)

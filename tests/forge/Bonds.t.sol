@@ -38,12 +38,42 @@ contract BondsTest is Incidents {
     }
 
     /// @dev Attack: the accused hides its bond from the slash as the bond of a report of its own.
-    function test_an_accused_member_cannot_stake_its_bond() public {
-        report(0, ACCUSED);
-        IIncidentManager.Report memory r = reportOf(1, 1);
-        bytes memory signature = signReport(trainerKeys[1], r);
-        vm.expectRevert(abi.encodeWithSelector(IMemberBonds.BondHeld.selector, ACCUSED, 1));
+    function test_a_report_hides_no_bond_from_a_slash() public {
+        uint256 caseId = report(0, ACCUSED);
+        uint256 own = report(1, 1);
+        same(_bond(ACCUSED), BOND);
+        same(incidents.bondOf(ACCUSED).staked, REPORT_BOND);
+        adjudicate(caseId, IIncidentManager.Status.Upheld, BOND, 0);
+        same(_bond(ACCUSED), 0);
+        adjudicate(own, IIncidentManager.Status.Malicious, 0, 0);
+        same(_bond(ACCUSED), 0);
+        same(incidents.bondOf(ACCUSED).staked, 0);
+    }
+
+    function test_what_is_staked_is_not_withdrawn() public {
+        uint256 caseId = report(0, ACCUSED);
+        askForBond(0, BOND);
+        vm.warp(START + WITHDRAWAL_SECONDS);
+        incidents.withdraw(1);
+        same(_bond(1), REPORT_BOND);
+        IIncidentManager.Report memory r = reportOf(0, ACCUSED);
+        bytes memory signature = signReport(trainerKeys[0], r);
+        vm.expectRevert(abi.encodeWithSelector(IMemberBonds.BondTooSmall.selector, 1, 0, REPORT_BOND));
         incidents.report(r, signature);
+        adjudicate(caseId, IIncidentManager.Status.Dismissed, 0, 0);
+        same(incidents.bondOf(1).staked, 0);
+    }
+
+    /// @dev Attack: a withdrawal that was asked for long ago is kept ready for the day of an accusation.
+    function test_a_withdrawal_is_not_kept_ready() public {
+        askForBond(1, BOND);
+        uint48 from = uint48(START + WITHDRAWAL_SECONDS);
+        vm.warp(from + 7 days);
+        vm.expectRevert(abi.encodeWithSelector(IMemberBonds.NothingToWithdraw.selector, ACCUSED, from));
+        incidents.withdraw(ACCUSED);
+        vm.warp(from + 7 days - 1);
+        incidents.withdraw(ACCUSED);
+        same(token.balanceOf(trainer(1)), BOND);
     }
 
     function test_a_dismissed_case_frees_the_bond_of_who_was_accused() public {

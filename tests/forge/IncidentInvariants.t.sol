@@ -76,11 +76,20 @@ contract IncidentsHandler is Incidents {
 
     function bondsAndPool() external view returns (uint256 sum) {
         for (uint256 id = 1; id <= MEMBERS; ++id) sum += incidents.bondOf(id).amount;
+        return sum + incidents.pool();
+    }
+
+    /// @dev Each member's stake is the sum of the bonds of its open reports.
+    function stakesAreOpenReports() external view returns (bool) {
+        uint256[MEMBERS + 1] memory stakes;
         for (uint256 id = 1; id <= incidents.numCases(); ++id) {
             IIncidentManager.Case memory found = incidents.caseOf(id);
-            if (found.status == IIncidentManager.Status.Open) sum += found.bond;
+            if (found.status == IIncidentManager.Status.Open) stakes[found.reporterId] += found.bond;
         }
-        return sum + incidents.pool();
+        for (uint256 id = 1; id <= MEMBERS; ++id) {
+            if (incidents.bondOf(id).staked != stakes[id]) return false;
+        }
+        return true;
     }
 
     function balance() external view returns (uint256) {
@@ -116,7 +125,8 @@ contract IncidentsInvariants is Driven {
     }
 
     function invariant_bonds_are_conserved_and_containments_end() public view {
-        require(_world.bondsAndPool() == _world.balance(), "bonds, stakes and pool differ from the balance");
+        require(_world.bondsAndPool() == _world.balance(), "bonds and pool differ from the balance");
+        require(_world.stakesAreOpenReports(), "a stake differs from its member's open reports");
         require(_world.balance() == _world.deposited() - _world.withdrawn(), "bonds came from nowhere or went there");
         require(_world.everythingEnds(), "a bar or a pause does not end");
         require(!_world.slashedTooMuch(), "more was slashed than the vote asked for");

@@ -45,6 +45,14 @@ contract IncidentsOnRunsTest is Incidents, Rewards {
         same(uint8(runs.statusOf(RUN, 1)), uint8(ITrainingRuns.RoundStatus.Voided));
     }
 
+    /// @dev Attack: one member accuses all others, so that none of them can put up the bond of a dispute.
+    function test_who_is_accused_disputes_all_the_same() public {
+        for (uint256 id = 2; id <= 7; ++id) report(0, id);
+        grantOpen([uint128(50e18), 0, 0], 50e18);
+        disputeRound(1, 1, 1);
+        same(uint8(runs.statusOf(RUN, 1)), uint8(ITrainingRuns.RoundStatus.Disputed));
+    }
+
     function test_a_dismissed_disputes_claims_are_paid_after_another_window() public {
         IRewardVault.Leaf[] memory leaves = grantOpen([uint128(50e18), 0, 0], 50e18);
         uint256 caseId = disputeRound(2, ACCUSED, 1);

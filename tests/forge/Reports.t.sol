@@ -19,7 +19,8 @@ contract ReportsTest is Incidents {
         same(found.bond, REPORT_BOND);
         same(found.deadline, START + CASE_SECONDS);
         same(found.evidenceDigest, keccak256("evidence"));
-        same(_bond(1), BOND - REPORT_BOND);
+        same(_bond(1), BOND);
+        same(incidents.bondOf(1).staked, REPORT_BOND);
         same(incidents.bondOf(ACCUSED).openCases, 1);
     }
 

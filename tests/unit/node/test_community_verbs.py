@@ -164,9 +164,9 @@ def test_a_report_costs_a_bond_and_names_its_deadline(bonded: Tenwings, history:
     (case,) = history.ledger.cases()
     assert (case.reporter_id, case.accused_id, case.severity, case.bond) == (1, 3, 2, 10 * TOKEN)
     assert json.loads(history.store.get(case.evidence_cid))["what"] == "spam in every round"
-    assert [row["bond"] for row in rows(bonded("bond show --json"))] == [
-        str(40 * TOKEN), str(50 * TOKEN), str(50 * TOKEN), "0", "0",
-    ]  # fmt: skip
+    shown = rows(bonded("bond show --json"))
+    assert [row["bond"] for row in shown] == [*[str(50 * TOKEN)] * 3, "0", "0"]
+    assert [row["staked"] for row in shown] == [str(10 * TOKEN), *["0"] * 4]
 
 
 def test_a_report_without_a_bond_is_refused(tenwings: Tenwings, history: History) -> None:
