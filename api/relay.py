@@ -177,8 +177,8 @@ class Relay:
             raise Refused(
                 409,
                 "nothing-to-withdraw",
-                f"Expected a withdrawal whose delay ended less than a week ago and no open case, got {bond.leaving} wei "
-                f"from {bond.leaves_from} on and {bond.open_cases} cases.",
+                f"Expected a withdrawal whose delay ended less than a week ago and no open case, got {bond.leaving} "
+                f"wei from {bond.leaves_from} on and {bond.open_cases} cases.",
             )
         self._limit.spend(f"bond of {member_id}")
         return self._ledger.withdraw_bond(member_id)

@@ -163,6 +163,12 @@ contract MemberRegistry is IMemberRegistry, AccountRecovery, AccessControl {
     }
 
     /// @inheritdoc IMemberRegistry
+    function mayVote(address account) external view returns (bool) {
+        uint256 from = _members[account].standing >> 8;
+        return from != 0 && from != type(uint48).max;
+    }
+
+    /// @inheritdoc IMemberRegistry
     function presentAccount(address account) external view returns (address) {
         uint256 memberId = _formerly[account];
         return memberId == 0 ? account : _accounts[memberId];

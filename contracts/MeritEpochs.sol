@@ -152,7 +152,7 @@ contract MeritEpochs is IMeritEpochs, EvaluatorQuorum, EIP712, AccessControl {
     function _requireBounded(EpochCommit calldata commit) private view {
         uint256 most = commit.maxWeight;
         uint256 total = commit.totalWeight;
-        if (most > total || total > type(uint56).max) revert InvalidWeights(commit.maxWeight, commit.totalWeight);
+        if (total == 0 || most > total || total > type(uint56).max) revert InvalidWeights(commit.maxWeight, commit.totalWeight);
         if (most * BPS > total * _bounds.maxShareBps && most * commit.count > total * 2) {
             revert ShareAboveCap(commit.maxWeight, commit.totalWeight, commit.count);
         }

@@ -118,6 +118,8 @@ def cut_epoch(c: Coordinator) -> EpochCommit | None:
     number = (latest.epoch if latest else 0) + 1
     quorum = max(run.quorum, c.ledger.run(latest.run_id).quorum if latest else 0)  # as the contract has it
     statement, leaves = replay.epoch_of(c.ledger, c.store.get, c.run_id, number, upto)
+    if statement.total_weight == 0:  # an epoch in which nobody weighs anything is refused: it would end all votes
+        return None
     c.store.put(merit_tree_to_bytes(leaves))
     domain, spec = c.ledger.domain("MeritEpochs"), RunSpec.from_bytes(c.store.get(run.spec_cid))
     cosigned = cosign(

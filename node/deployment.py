@@ -109,6 +109,7 @@ MONEY = ("RewardToken", "RewardVault")
 KINDS: tuple[tuple[str, str, ProposalKind], ...] = (
     ("TrainingRuns", "setSpec", ProposalKind.ROUTINE),
     ("TrainingRuns", "setBounds", ProposalKind.CONSTITUTIONAL),
+    ("TrainingRuns", "setQuorum", ProposalKind.CONSTITUTIONAL),
     ("MeritEpochs", "setBounds", ProposalKind.CONSTITUTIONAL),
 )
 """(contract, function, kind): the governor's first table. Calls that it does not name are standard; calls to the

@@ -57,7 +57,7 @@ abstract contract MeritVotes is GovernorRules, ITenWingsGovernor {
         returns (uint256)
     {
         if (params.length == 0) revert MeritProofRequired(account);
-        _requireActive(account);
+        if (!_members.mayVote(account)) revert NotAnActiveMember(account);
         (uint256 memberId, uint256 merit, uint256 weight, bytes32[] memory proof) =
             abi.decode(params, (uint256, uint256, uint256, bytes32[]));
         uint256 epoch = _requireFinalEpoch(timepoint);

@@ -51,7 +51,9 @@ abstract contract ProposalKinds is PackedTally {
             revert GovernorInvalidProposalLength(targets.length, calldatas.length, values.length);
         }
         bytes32[] memory codes = new bytes32[](targets.length);
-        for (uint256 i = 0; i < targets.length; ++i) codes[i] = targets[i].codehash;
+        for (uint256 i = 0; i < targets.length; ++i) {
+            if (targets[i].code.length != 0) codes[i] = targets[i].codehash; // dust gives an account a hash, but no code
+        }
         uint256 id = uint256(keccak256(abi.encode(targets, values, calldatas, descriptionHash, codes)));
         return (id & ~KIND_MASK) | uint256(kindOf(targets, calldatas));
     }

@@ -136,4 +136,8 @@ interface IMemberRegistry is IAccountRecovery {
 
     /// @notice Whether the account is an active member with ALL bits of `roles`; 0 asks for membership alone.
     function isActive(address account, uint8 roles) external view returns (bool);
+
+    /// @notice Whether the account is a member that has not left and that no vote has suspended. A bar, which one responder
+    /// can lay on anybody, takes nobody's vote.
+    function mayVote(address account) external view returns (bool);
 }

@@ -28,7 +28,7 @@ def proved_leaf(
     """The voter's line of the epoch that is final at the snapshot, as the ballot's params prove it."""
     if not params:
         raise LedgerRefused("MeritProofRequired", {"account": voter})
-    members.require_active(voter)
+    members.require_voter(voter)
     try:
         member_id, merit, weight, proof = decode(("uint256", "uint256", "uint256", "bytes32[]"), params)
     except (DecodingError, OverflowError) as error:

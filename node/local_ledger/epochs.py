@@ -108,7 +108,7 @@ class MeritEpochs:
     def _require_bounded(self, commit: EpochCommit) -> None:
         most, total, count = commit.max_weight, commit.total_weight, commit.count
         weights = {"maxWeight": most, "totalWeight": total}
-        if most > total or total > _MAX_TOTAL:
+        if total == 0 or most > total or total > _MAX_TOTAL:
             raise LedgerRefused("InvalidWeights", weights)
         if most * _BPS > total * self.bounds.max_share_bps and most * count > total * 2:
             raise LedgerRefused("ShareAboveCap", {**weights, "count": count})

@@ -190,6 +190,12 @@ class MemberRegistry:
         if not self.is_active(account):
             raise LedgerRefused("NotAnActiveMember", {"account": account})
 
+    def require_voter(self, account: Address) -> None:
+        """A member, barred or not. Raises LedgerRefused("NotAnActiveMember") for who left or is suspended."""
+        member = self._members.get(account)
+        if member is None or not member.active:
+            raise LedgerRefused("NotAnActiveMember", {"account": account})
+
     def _require_joinable(self, request: JoinRequest) -> None:
         if member_id := self._id_of(request.account):
             raise LedgerRefused("AlreadyMember", {"account": request.account, "memberId": member_id})

@@ -28,6 +28,7 @@ def test_an_epoch_is_final_after_its_delay(rewarded: Site) -> None:
         ({"epoch": 2}, ("WrongEpoch", {"epoch": 2, "expected": 1})),
         ({"count": 0}, ("EmptyEpoch", {"epoch": 1})),
         ({"max_weight": 101}, ("InvalidWeights", {"maxWeight": 101, "totalWeight": 100})),
+        ({"total_weight": 0, "max_weight": 0}, ("InvalidWeights", {"maxWeight": 0, "totalWeight": 0})),
         ({"total_weight": 2**56}, ("InvalidWeights", {"maxWeight": 40, "totalWeight": 2**56})),
         ({"max_weight": 51}, ("ShareAboveCap", {"maxWeight": 51, "totalWeight": 100, "count": 4})),
         ({"count": 6}, ("MoreLeavesThanMembers", {"count": 6, "numMembers": 5})),

@@ -17,7 +17,7 @@ from node.signed_requests import BondWithdrawal, IncidentReport, route_of
 from node.typed_data import sign
 from tests.support.acts import cid, commit_round, digest, refusal
 from tests.support.ledger_sites import ADA, BO, CY, OPERATOR, OUTSIDER, TWR, Site
-from tests.support.votes import INCIDENT_ROLE, call_of, on_runs, pass_proposal, propose
+from tests.support.votes import INCIDENT_ROLE, allow_mit, call_of, on_runs, pass_proposal, propose, vote
 
 BOND = 100 * TWR
 REPORT_BOND = 10 * TWR
@@ -127,6 +127,17 @@ def test_a_responder_bars_and_freezes_for_a_while(bonded: Site) -> None:
     assert (member.active, dataset.state) == (True, ArtifactState.ACTIVE)
     rule, values = refusal(lambda: responder.contain(1, Target.MEMBER, bonded.now() + 60))
     assert (rule, values["from"]) == ("ContainedRecently", until + 30 * 86400)
+
+
+def test_a_bar_takes_nobodys_vote(judging: Site) -> None:
+    number = propose(judging, actions=allow_mit(judging))
+    submit(judging, ADA, report_of(judging, accused_id=2))
+    judging.ledger(OPERATOR).contain(1, Target.MEMBER, judging.now() + WEEK - 10)
+    member = judging.ledger(OUTSIDER).member(BO.address)
+    assert member is not None
+    assert not member.active
+    judging.advance(102)
+    assert vote(judging, number, BO) == 30
 
 
 def test_a_containment_for_too_long_or_of_nothing_is_refused(bonded: Site) -> None:

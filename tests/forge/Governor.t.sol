@@ -141,6 +141,34 @@ contract GovernorTest is Votes {
         governor.castVoteWithReasonAndParams(proposalId, 1, "", params);
     }
 
+    /// @dev Attack: one responder bars who would vote against, for as long as the vote lasts.
+    function test_a_barred_member_votes_all_the_same() public {
+        uint256 proposalId = proposeAndOpen(standard());
+        vm.prank(RESPONDER);
+        members.bar(trainerId(0), uint48(block.timestamp + 7 days));
+        holds(!members.isActive(trainer(0), 0), "not barred");
+        vote(proposalId, 0, 0);
+        (uint256 against,,) = governor.proposalVotes(proposalId);
+        same(against, weights[0]);
+    }
+
+    function test_who_left_and_who_never_joined_may_not_vote() public {
+        holds(members.mayVote(trainer(0)), "a member may not vote");
+        holds(!members.mayVote(address(0xBAD)), "a stranger may vote");
+        vm.prank(address(timelock));
+        members.moveMember(trainerId(0), address(0xF2E5));
+        holds(!members.mayVote(trainer(0)), "the account left behind may vote");
+        holds(members.mayVote(address(0xF2E5)), "the new account may not vote");
+    }
+
+    /// @dev Attack: a wei of dust gives the account that a vote pays a code hash, and so the proposal another id.
+    function test_dust_changes_no_proposal() public {
+        Proposal memory p = proposal(address(0xFA7E), "");
+        uint256 before = idOf(p);
+        vm.deal(address(0xFA7E), 1);
+        same(idOf(p), before);
+    }
+
     function test_a_relayer_casts_a_signed_ballot() public {
         uint256 proposalId = proposeAndOpen(standard());
         bytes memory signature = signBallot(proposalId, 1, 1);

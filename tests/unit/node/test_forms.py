@@ -66,7 +66,12 @@ def called(desk: MemberDesk, found: Plan) -> tuple[str, dict[str, object]]:
             "Change the bounds of specs: batch_size from 1..4096 to 1..64.",
             ProposalKind.CONSTITUTIONAL,
         ),
-        ("quorum 1", "TrainingRuns.setQuorum", "Run 1: have 1 evaluators co-sign a round.", ProposalKind.STANDARD),
+        (
+            "quorum 1",
+            "TrainingRuns.setQuorum",
+            "Run 1: have 1 evaluators co-sign a round.",
+            ProposalKind.CONSTITUTIONAL,
+        ),
         (
             "reward-cap 5000",
             "TrainingRuns.setRewardCap",
