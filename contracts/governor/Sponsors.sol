@@ -10,6 +10,8 @@ abstract contract Sponsors is LateSwing, SignedRequests {
     bytes32 private constant PROPOSAL_BY_SIG_TYPEHASH =
         keccak256("ProposalBySig(address proposer,uint256 proposalId,uint64 deadline)");
 
+    mapping(address proposer => uint256 proposalId) private _lastRoutine;
+
     function proposeBySig(
         address proposer,
         address[] memory targets,
@@ -23,6 +25,7 @@ abstract contract Sponsors is LateSwing, SignedRequests {
         _requireFinalEpoch(clock());
         proposalId = _propose(targets, values, calldatas, description, proposer);
         _requireSponsors(proposer, proposalId, deadline, sponsors);
+        if (_kindIn(proposalId) == Kind.Routine) _requireOneRoutine(proposer, proposalId);
         for (uint256 i = 0; i < sponsors.length; ++i) {
             if (sponsors[i].account != proposer) emit ProposalSponsored(proposalId, sponsors[i].account);
         }
@@ -44,6 +47,13 @@ abstract contract Sponsors is LateSwing, SignedRequests {
         if (article == 0) revert ArticleMissing();
         uint256 numArticles = charter().numArticles();
         if (article > numArticles) revert UnknownArticle(article, numArticles);
+    }
+
+    /// @dev A routine proposal passes in silence: more of them than members can read and veto would all pass.
+    function _requireOneRoutine(address proposer, uint256 proposalId) private {
+        uint256 last = _lastRoutine[proposer];
+        if (last != 0 && state(last) <= ProposalState.Active) revert RoutineStillOpen(last);
+        _lastRoutine[proposer] = proposalId;
     }
 
     function _requireSponsors(address proposer, uint256 proposalId, uint64 deadline, Sponsor[] calldata sponsors)

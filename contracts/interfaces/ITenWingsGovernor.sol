@@ -105,6 +105,9 @@ interface ITenWingsGovernor is IGovernorRules, ISignedRequests {
     /// @notice The description's last line but one must be "#article=" and a number of 1 to 3 digits.
     error ArticleMissing();
 
+    /// @notice A member has one routine proposal at a time before its voters: they pass in silence, and must be readable.
+    error RoutineStillOpen(uint256 proposalId);
+
     /// @notice The charter has articles 1 to `numArticles`.
     error UnknownArticle(uint256 article, uint256 numArticles);
 

@@ -12,7 +12,7 @@ from eth_utils.crypto import keccak
 from node.abi_codec import decode_call, encode_error
 from node.deployment import DeploySettings
 from node.errors import LedgerRefused
-from node.governance import columns, sponsors_needed
+from node.governance import columns, kind_in, sponsors_needed
 from node.local_ledger.ballots import count, proved_leaf
 from node.local_ledger.charter import Charter
 from node.local_ledger.epochs import MeritEpochs
@@ -23,8 +23,18 @@ from node.local_ledger.registries import MemberRegistry
 from node.local_ledger.rules import RulesInForce, struct_of
 from node.local_ledger.sponsors import require_described, require_sponsors
 from node.local_ledger.world import Tx, World, signed_by
+from node.records.chain import Address
 from node.records.governance import GovernorRules
-from node.records.proposals import Action, Ballot, Hurdles, Proposal, ProposalState, ProposalStatement, Sponsor
+from node.records.proposals import (
+    Action,
+    Ballot,
+    Hurdles,
+    Proposal,
+    ProposalKind,
+    ProposalState,
+    ProposalStatement,
+    Sponsor,
+)
 
 Executable = Callable[[Tx, Mapping[str, Any]], object]
 """What a contract's function does when the timelock calls it, with its arguments by name."""
@@ -69,6 +79,8 @@ class Governor:
             raise unexpected_state(number, self._state(number, tx.timestamp), bytes(32))
         said, needed = replace(statement, proposal_id=number), sponsors_needed(rules, self.kinds.kind_of(actions))
         require_sponsors(tx, self._members, self._domain, said, sponsors, needed)
+        if kind_in(number) == ProposalKind.ROUTINE:
+            self._require_one_routine(tx, statement.proposer)
         stored = StoredProposal(
             proposal_id=number,
             proposer=statement.proposer,
@@ -81,6 +93,13 @@ class Governor:
         self._stored[number] = stored
         self._announce(tx, stored)
         return number
+
+    def _require_one_routine(self, tx: Tx, proposer: Address) -> None:
+        """Before its voters at a time."""
+        for number, stored in self._stored.items():
+            open_ = self._state(number, tx.timestamp) in (ProposalState.PENDING, ProposalState.ACTIVE)
+            if open_ and stored.proposer == proposer and kind_in(number) == ProposalKind.ROUTINE:
+                raise LedgerRefused("RoutineStillOpen", {"proposalId": number})
 
     def _announce(self, tx: Tx, stored: StoredProposal) -> None:
         tx.emit(

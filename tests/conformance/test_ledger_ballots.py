@@ -11,7 +11,7 @@ from tests.support.votes import allow_mit, ballot_of, decided, propose, rules_ca
 
 
 def test_a_routine_proposal_passes_unless_it_is_vetoed(voting: Site) -> None:
-    quiet, stopped = propose(voting, text="Quiet"), propose(voting, text="Stopped")
+    quiet, stopped = propose(voting, text="Quiet"), propose(voting, BO, text="Stopped")
     voting.advance(102)
     vote(voting, stopped, ADA, Support.AGAINST)
     decided(voting, quiet)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from node.records.proposals import ProposalKind, ProposalState
 from tests.support.acts import refusal
-from tests.support.ledger_sites import ADA, FAY, OUTSIDER, Site
+from tests.support.ledger_sites import ADA, BO, FAY, OUTSIDER, Site
 from tests.support.votes import call_of, pass_proposal, propose
 
 
 def test_the_guardian_cancels_one_proposal_until_a_vote_arms_it_again(voting: Site) -> None:
-    ledger, first, second = voting.ledger(OUTSIDER), propose(voting), propose(voting, text="Another")
+    ledger, first, second = voting.ledger(OUTSIDER), propose(voting), propose(voting, BO, text="Another")
     assert refusal(lambda: ledger.cancel(first)) == (
         "GovernorUnableToCancel",
         {"proposalId": first, "account": OUTSIDER.address},

@@ -13,7 +13,7 @@ from node.governance import describe
 from node.records.proposals import Action, ProposalKind, ProposalStatement, Sponsor
 from tests.support.acts import cid, refusal
 from tests.support.ledger_sites import ADA, BO, CY, OUTSIDER, SPEC_PARAMS, Site
-from tests.support.votes import allow_mit, call_of, propose, rules_call, signed_by, vote
+from tests.support.votes import allow_mit, call_of, decided, propose, rules_call, signed_by, vote
 
 
 def test_a_proposals_kind_follows_from_its_calls(voting: Site) -> None:
@@ -100,6 +100,18 @@ def test_sponsors_out_of_order_or_without_the_proposer_are_refused(voting: Site)
     others = signed_by(ledger, statement, BO, CY)
     refused = refusal(lambda: ledger.propose(statement, actions, description, others))
     assert refused == ("ProposerIsNoSponsor", {"proposer": ADA.address})
+
+
+def test_a_member_has_one_routine_proposal_before_its_voters_at_a_time(voting: Site) -> None:
+    first = propose(voting, text="First")
+    assert refusal(lambda: propose(voting, text="Second")) == ("RoutineStillOpen", {"proposalId": first})
+    propose(voting, actions=allow_mit(voting), text="Of another kind")
+    propose(voting, BO, text="By another member")
+    voting.ledger(ADA).cancel(first)
+    second = propose(voting, text="Second")
+    decided(voting, second)
+    voting.advance(102)
+    propose(voting, text="Third")
 
 
 def test_a_proposal_signed_for_other_actions_is_refused(voting: Site) -> None:

@@ -101,6 +101,21 @@ contract SponsorsTest is Votes {
         send(p, trainer(0), sponsors);
     }
 
+    /// @dev Attack: one member floods the community with more proposals that pass in silence than anybody can veto.
+    function test_a_member_has_one_open_routine_proposal() public {
+        Proposal memory p = routine();
+        uint256 first = proposeAndOpen(p);
+        Proposal memory next = routine();
+        next.description = describe("And another", trainer(0));
+        ITenWingsGovernor.Sponsor[] memory sponsors = sponsored(idOf(next), 1);
+        vm.expectRevert(abi.encodeWithSelector(ITenWingsGovernor.RoutineStillOpen.selector, first));
+        send(next, trainer(0), sponsors);
+        close();
+        send(next, trainer(0), sponsors);
+        Proposal memory other = standard();
+        send(other, trainer(0), sponsored(idOf(other), 1));
+    }
+
     function test_an_outsider_cannot_propose() public {
         Proposal memory p = standard();
         p.description = describe("Change it", vm.addr(OUTSIDER_KEY));

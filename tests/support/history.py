@@ -295,11 +295,13 @@ class History:
         self.ledger.commit_epoch(commit, self._cosign("MeritEpochs", commit))
         return commit
 
-    def propose(self, text: str = "Take longer rounds\n\nSixty inner steps halve the time lost to waiting.") -> int:
-        """Bob proposes another spec."""
+    def propose(
+        self, text: str = "Take longer rounds\n\nSixty inner steps halve the time lost to waiting.", *, by: str = "bob"
+    ) -> int:
+        """A member proposes another spec."""
         cid = self.store.put(canonical_json(PROPOSED_SPEC))
         self.actions = (self.ledger.set_spec_action(1, cid),)
-        statement, description, sponsors = self.proposal_messages("bob", text)
+        statement, description, sponsors = self.proposal_messages(by, text)
         self.proposal_id = self.ledger.propose(statement, self.actions, description, sponsors)
         return self.proposal_id
 
@@ -317,9 +319,9 @@ class History:
         return self.ledger.cast_ballot(*self.ballot(name, support, reason))
 
     def carry(self, actions: Sequence[Action], text: str = "Carry it") -> None:
-        """Bob proposes these calls, every member votes for them, and they are executed."""
+        """Carol proposes these calls, every member votes for them, and they are executed."""
         self.actions = tuple(actions)
-        statement, description, sponsors = self.proposal_messages("bob", text)
+        statement, description, sponsors = self.proposal_messages("carol", text)
         self.proposal_id = self.ledger.propose(statement, self.actions, description, sponsors)
         self.clock.advance(120)
         for name in ROLES:

@@ -394,7 +394,7 @@ def history_support_for() -> Any:
 
 
 def test_proposals_show_what_their_authors_wrote_markup_or_not(tenwings: Tenwings, history: History) -> None:
-    history.propose("Close [/b] and [red]open[/red] tags")
+    history.propose("Close [/b] and [red]open[/red] tags", by="carol")
 
     assert "Close [/b] and [red]open[/red] tags" in tenwings("proposals").output
     texts = [row["text"] for row in rows(tenwings("proposals", "--json"))]
@@ -426,14 +426,14 @@ def test_a_proposal_with_too_few_sponsors_waits_in_its_draft(
 
 
 def test_a_proposer_cancels_its_own_proposal_and_nobody_elses(tenwings: Tenwings, history: History) -> None:
-    number = str(history.propose("Withdraw this"))
+    number = str(history.propose("Withdraw this", by="carol"))
 
     assert tenwings("cancel", number, "--as", "alice").exit_code == 7
-    assert rows(tenwings("cancel", number, "--as", "bob", "--json")) == [{"proposal": number, "state": "canceled"}]
+    assert rows(tenwings("cancel", number, "--as", "carol", "--json")) == [{"proposal": number, "state": "canceled"}]
 
 
 def test_the_guardian_stops_a_proposal_and_has_no_right_left(tenwings: Tenwings, history: History) -> None:
-    number, alice = str(history.propose("Stop this")), history.people["alice"].address
+    number, alice = str(history.propose("Stop this", by="carol")), history.people["alice"].address
 
     assert rows(tenwings("guardian", "show", "--json"))[0]["armed"] is True
     assert "NotTheGuardian" in error_line(tenwings("guardian", "cancel", number, "--as", "bob"))
