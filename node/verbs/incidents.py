@@ -212,7 +212,7 @@ def bond_withdraw(
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Ask for your bond with --amount; after the delay, and while no case accuses you, take it."""
+    """Ask for your bond with --amount; after the delay, within a week and while no case accuses you, take it."""
     found = find_home(home)
     desk = open_desk(found, name)
     member = desk.ledger.member(desk.account)
@@ -225,7 +225,7 @@ def bond_withdraw(
         open_relay(found).withdraw_bond(member.member_id)
     bond = desk.ledger.bond(member.member_id)
     text = f"{name}: bond {tokens(bond.amount)}" + (
-        f", {tokens(bond.leaving)} can be taken from Unix time {bond.leaves_from} on" if bond.leaving else ""
+        f", {tokens(bond.leaving)} can be taken for a week from Unix time {bond.leaves_from} on" if bond.leaving else ""
     )
     Out(as_json=as_json).result({"member": name, "bond_wei": str(bond.amount), "from": bond.leaves_from}, text)
 

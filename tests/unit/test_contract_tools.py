@@ -27,6 +27,10 @@ def test_the_rows_of_an_invariant_are_read() -> None:
     assert actions[0] == fuzz.Action(handler="RewardsHandler", name="claim", calls=172, reverts=160)
 
 
+def test_a_run_without_a_table_shows_nothing() -> None:
+    assert fuzz.misses([]) == ["forge printed no table of calls and reverts"]
+
+
 def test_what_never_succeeds_and_an_attack_that_does_are_named() -> None:
     assert fuzz.misses(fuzz.parse(TABLE.splitlines())) == [
         "RewardsHandler.dispute was called 94 times and always reverted",

@@ -228,7 +228,7 @@ def test_a_case_lapses_past_its_deadline_and_is_closed_with_what_was_learned(
 def test_a_bond_is_taken_back_after_the_delay(bonded: Tenwings, history: History) -> None:
     start = history.clock() + 7 * DAY
     asked = said(bonded("bond withdraw --amount 20 --as bob"))
-    assert asked == f"bob: bond 50.0000 TWR, 20.0000 TWR can be taken from Unix time {start} on"
+    assert asked == f"bob: bond 50.0000 TWR, 20.0000 TWR can be taken for a week from Unix time {start} on"
     assert "NothingToWithdraw" in refused(bonded("bond withdraw --as bob"), LedgerRefused)
     before = history.ledger.reward_balance(history.people["bob"].address)
 
