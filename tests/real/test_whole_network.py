@@ -39,7 +39,7 @@ SPEC = RunSpec(name="real").with_changes(
         "inner.num_steps": "3",
         "inner.batch_size": "8",
         "inner.learning_rate": "0.001",
-        "round.min_updates": "1",  # with one trainer at fault, one of two honest updates may not help at these sizes
+        "round.min_updates": "2",
         "round.deadline_seconds": "60",
         "round.grace_seconds": "8",
         "score.num_clips": "8",
